@@ -1,0 +1,1 @@
+"""Put image files into XNAT so that what is called stored is stored."""
