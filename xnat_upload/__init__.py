@@ -1,1 +1,62 @@
-"""Put image files into XNAT so that what is called stored is stored."""
+"""Put image files into XNAT so that what is called stored is stored: fast, verified, resumable.
+
+>>> import xnat_upload
+>>> "Uploader" in xnat_upload.__all__
+True
+"""
+
+from xnat_upload.errors import (
+    AlreadyExistsError,
+    AuthenticationError,
+    ChangedFileError,
+    IncompleteUploadError,
+    InsecureTransportWarning,
+    InvalidIdentifierError,
+    MissingDependencyError,
+    MissingFileError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServerError,
+    ServerUnavailableError,
+    UnsafePathError,
+    UploadInterrupted,
+    XnatUploadError,
+)
+from xnat_upload.identifiers import Accession, Destination, Resource, Scan
+from xnat_upload.outcome import FileOutcome, Status
+from xnat_upload.plan import Plan
+from xnat_upload.progress import Progress
+from xnat_upload.report import Report
+from xnat_upload.request import UploadRequest
+from xnat_upload.settings import TransferSettings
+from xnat_upload.uploader import Uploader
+
+__all__ = [
+    "Accession",
+    "AlreadyExistsError",
+    "AuthenticationError",
+    "ChangedFileError",
+    "Destination",
+    "FileOutcome",
+    "IncompleteUploadError",
+    "InsecureTransportWarning",
+    "InvalidIdentifierError",
+    "MissingDependencyError",
+    "MissingFileError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "Plan",
+    "Progress",
+    "Report",
+    "Resource",
+    "Scan",
+    "ServerError",
+    "ServerUnavailableError",
+    "Status",
+    "TransferSettings",
+    "UnsafePathError",
+    "UploadInterrupted",
+    "UploadRequest",
+    "Uploader",
+    "XnatUploadError",
+]

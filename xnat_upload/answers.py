@@ -1,0 +1,178 @@
+"""What an answer of XNAT means: its status, its words, and which of our errors it is.
+
+Status alone proves nothing with XNAT, but every refusal that has a status is recognised here, once, for all requests.
+Error pages are HTML in three shapes, never JSON (contract, read §0.5).
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from xnat_upload.errors import (
+    AlreadyExistsError,
+    AuthenticationError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServerError,
+    ServerUnavailableError,
+    XnatUploadError,
+)
+
+# A proxy or an archive that is overloaded, restarting or out of patience. All may come from a proxy in front.
+_BUSY = frozenset({408, 429, 502, 503, 504})
+# Two writers of one catalog: the loser is told so with a 500 and may try again (contract, write §5.2).
+_CATALOG_CONFLICT = ("Another thread or process modified", "Unable to acquire thread and process locks")
+_SERVER_WORDS = 300
+_REFUSALS: dict[int, tuple[type[XnatUploadError], str]] = {
+    401: (AuthenticationError, "Check user and password, or renew the session that was given."),
+    403: (PermissionDeniedError, "Ask an owner of the project for the right to edit it."),
+    404: (NotFoundError, "It does not exist, or this user may not see it."),
+    409: (AlreadyExistsError, "Choose another name, or use what is there."),
+    413: (
+        ServerError,
+        "A proxy allows no request of that size: choose smaller batch_bytes, or raise its limit "
+        "(client_max_body_size in nginx).",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer of the archive, read as far as it may be long.
+
+    Parameters
+    ----------
+    method, url : str
+        What was asked, without credentials.
+    status : int
+        HTTP status.
+    content_type : str
+        Media type in lower case without parameters; empty where XNAT sent none, which means something.
+    body : bytes
+        The body.
+    content_length : int or None
+        As declared; what HEAD is asked for.
+    location, retry_after : str
+        Those headers; empty if absent.
+    """
+
+    method: str
+    url: str
+    status: int
+    content_type: str
+    body: bytes
+    content_length: int | None = None
+    location: str = ""
+    retry_after: str = ""
+
+    @property
+    def text(self) -> str:
+        """The body as text; XNAT names no charset for JSON, and what cannot be decoded must not hide the rest."""
+        return self.body.decode("utf-8", errors="replace")
+
+    @property
+    def is_login_page(self) -> bool:
+        """A page to log in or to renew a password, in place of what was asked for (contract, read §1.1, §1.2)."""
+        if 300 <= self.status < 400:
+            return "/app/template/" in self.location
+        start = self.body[:200].lstrip().lower()
+        return self.status == 200 and start.startswith((b"<html", b"<!doctype html"))
+
+    def json(self) -> Any:
+        """Read the body as JSON.
+
+        Raises
+        ------
+        ServerError
+            It is none, for example because it was cut short.
+        """
+        try:
+            return json.loads(self.text)
+        except (ValueError, RecursionError) as error:
+            raise self.error("with something that is not the JSON it should be") from error
+
+    def error(self, complaint: str) -> ServerError:
+        """Make the error for an answer that is not what it should be."""
+        return ServerError(
+            f"{self.method} {self.url} was answered {complaint}: status {self.status}, "
+            f"{self.content_type or 'no content type'}, {len(self.body)} bytes. "
+            "Check that the address is that of an XNAT, and nothing in between changes its answers.",
+            status=self.status,
+            url=self.url,
+            server_message=self.message,
+        )
+
+    @property
+    def message(self) -> str:
+        """XNAT's own words, from whichever of its error pages, at most 300 characters."""
+        text = self.text[:65536]
+        for pattern in (r"<h3>(.*?)</h3>", r"<b>Message</b>(.*?)</p>", r"<title>(.*?)</title>"):
+            found = re.search(pattern, text, re.DOTALL | re.IGNORECASE)
+            if found:
+                text = found[1]
+                break
+        words = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+        printable = "".join(character if character.isprintable() else "?" for character in words)
+        return printable if len(printable) <= _SERVER_WORDS else printable[:_SERVER_WORDS] + "…"
+
+
+def refusal(answer: Answer, *, doing: str) -> XnatUploadError | None:
+    """Say which error a status means, or None if the status is a success.
+
+    Parameters
+    ----------
+    answer : Answer
+        What came.
+    doing : str
+        What was being done, for the message: "creating the scan".
+    """
+    status = answer.status
+    if 200 <= status < 300:
+        return None
+    said = f' and said "{answer.message}"' if answer.message else ""
+    start = f"While {doing}, the archive answered {status}{said}."
+    if status in _BUSY or (status == 500 and any(words in answer.text for words in _CATALOG_CONFLICT)):
+        return ServerUnavailableError(
+            f"{start} All attempts are used up; run the same call again later.",
+            still_working=status == 504,
+            retry_after_seconds=_seconds(answer.retry_after),
+            status=status,
+            url=answer.url,
+            server_message=answer.message,
+        )
+    if 300 <= status < 400:
+        kind: type[XnatUploadError] = ServerError
+        way_out = (
+            f"It points to {_shown_location(answer.location)}, and redirects are not followed, because credentials "
+            "would go there too. Give that address to connect() if it is the archive's."
+        )
+    else:
+        kind, way_out = _REFUSALS.get(status, (ServerError, "Asking again would bring the same answer."))
+    return kind(f"{start} {way_out}", status=status, url=answer.url, server_message=answer.message)
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Read ``Retry-After``: seconds, or a date (RFC 9110 §10.2.3)."""
+    if not retry_after:
+        return None
+    try:
+        return max(0.0, float(retry_after)) if float(retry_after) < 1e9 else None
+    except ValueError:
+        pass
+    try:
+        date = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    zoned = date if date.tzinfo else date.replace(tzinfo=timezone.utc)
+    return max(0.0, (zoned - datetime.now(timezone.utc)).total_seconds())
+
+
+def _shown_location(location: str) -> str:
+    bare = location.split("?")[0][:200]
+    return repr(bare) if bare else "nowhere"

@@ -1,0 +1,130 @@
+"""How an upload ends: with a report, or with the error that says best why not all is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from xnat_upload.errors import (
+    AlreadyExistsError,
+    AuthenticationError,
+    IncompleteUploadError,
+    PermissionDeniedError,
+    UploadInterrupted,
+    XnatUploadError,
+)
+from xnat_upload.outcome import FileOutcome, Status
+from xnat_upload.plan import Action, Plan
+from xnat_upload.report import Report
+from xnat_upload.request import StagedRequest
+from xnat_upload.transfer import ResourceResult
+
+_NAMES_SHOWN = 3
+
+
+def names_taken(plan: Plan) -> AlreadyExistsError:
+    """Make the error for a plan whose names are in the resource already."""
+    return AlreadyExistsError(
+        f"{_listed(plan.refused)} {'is' if len(plan.refused) == 1 else 'are'} in resource {plan.resource.label!r} of "
+        f"scan {plan.resource.scan.scan_id} already; nothing was sent. With exist_ok=True, files of the same bytes are "
+        "skipped and others replaced.",
+        names=plan.refused,
+    )
+
+
+def not_sent(plan: Plan, error: XnatUploadError, *, url: Callable[[str], str]) -> ResourceResult:
+    """Say of every file of a plan that it was not sent, because of names that are there already."""
+    outcomes = tuple(
+        FileOutcome(
+            destination=plan.resource.destination,
+            name=step.file.name,
+            path=step.file.path,
+            url=url(step.file.name),
+            size_bytes=step.file.size_bytes,
+            md5=step.fingerprint.md5 if step.fingerprint else None,
+            status=Status.FAILED if step.action is Action.REFUSE else Status.NOT_SENT,
+            reason=step.reason if step.action is Action.REFUSE else "not sent, because other names are there already",
+            attempts=0,
+            seconds=0.0,
+        )
+        for step in plan.steps
+    )
+    return ResourceResult(outcomes, error)
+
+
+def not_planned(request: StagedRequest, error: XnatUploadError) -> ResourceResult:
+    """Say of every file of a request that it was not sent, because no plan could be made."""
+    outcomes = tuple(
+        FileOutcome(
+            destination=request.destination,
+            name=file.name,
+            path=file.path,
+            url="",
+            size_bytes=file.size_bytes,
+            md5=None,
+            status=Status.NOT_SENT,
+            reason=str(error),
+            attempts=0,
+            seconds=0.0,
+        )
+        for file in request.files
+    )
+    return ResourceResult(outcomes, error)
+
+
+def conclude(results: Sequence[ResourceResult], *, seconds: float, interrupted: bool) -> Report:
+    """Make the report, and return it if every file is in the archive.
+
+    Raises
+    ------
+    UploadInterrupted
+        The upload was stopped.
+    AlreadyExistsError
+        All that is missing was taken by another client meanwhile.
+    IncompleteUploadError
+        Not every file is stored.
+    XnatUploadError
+        For one resource, the error because of which nothing was stored.
+    """
+    report = Report(
+        files=tuple(outcome for result in results for outcome in result.outcomes),
+        extra=tuple(name for result in results for name in result.extra),
+        seconds=seconds,
+    )
+    if interrupted:
+        raise UploadInterrupted(f"The upload was interrupted: {report.summary}.", report=report)
+    if not report.ok:
+        _raise(results, report)
+    return report
+
+
+def _raise(results: Sequence[ResourceResult], report: Report) -> NoReturn:
+    failed = [file for file in report.files if not file.ok]
+    first_error = next((result.error for result in results if result.error), None)
+    if len(results) == 1 and first_error is not None:
+        never_sent = all(file.attempts == 0 for file in report.files)
+        outright = isinstance(first_error, (PermissionDeniedError, AuthenticationError)) and len(failed) == len(
+            report.files
+        )
+        if never_sent or outright:
+            raise first_error
+    conflicts = tuple(name for result in results for name in result.conflicts)
+    if len(results) == 1 and len(conflicts) == len(failed):
+        raise AlreadyExistsError(
+            f"{_listed(conflicts)} {'was' if len(conflicts) == 1 else 'were'} stored by another client while this "
+            "upload was under way; nothing of it was replaced.",
+            names=conflicts,
+            report=report,
+        )
+    shown = "; ".join(f"{file.name!r}: {file.reason}" for file in failed[:_NAMES_SHOWN])
+    more = f"; and {len(failed) - _NAMES_SHOWN} more" if len(failed) > _NAMES_SHOWN else ""
+    raise IncompleteUploadError(
+        f"{len(failed)} of {len(report.files)} files are not stored ({report.summary}). {shown}{more}. Mend that, then "
+        "run the same call with exist_ok=True: it sends what is missing.",
+        report=report,
+    ) from first_error
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:_NAMES_SHOWN])
+    return shown if len(names) <= _NAMES_SHOWN else f"{shown} and {len(names) - _NAMES_SHOWN} more"

@@ -1,0 +1,310 @@
+"""One login to one archive: the only module, with `archive`, that knows pyxnat and HTTP.
+
+Traffic goes through ``Interface.get/put/head/delete``. Every thread shares one ``JSESSIONID``: XNAT opens a session for
+each request that comes without one, and has 1000 of them for a user (contract, read §1.2). The password is sent to log
+in and not otherwise. When the session has ended, one thread logs in again for all.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+import requests
+import requests.adapters
+import requests.auth
+
+from xnat_upload import retry
+from xnat_upload.answers import Answer, refusal
+from xnat_upload.errors import AuthenticationError, ServerError, ServerUnavailableError, XnatUploadError
+from xnat_upload.settings import TransferSettings
+
+if TYPE_CHECKING:
+    import pyxnat
+
+logger = logging.getLogger(__name__)
+
+_ERROR_PAGE_BYTES = 64 * 1024
+# A listing of 100,000 files is 40 MiB; what is longer than this is no listing.
+_ANSWER_BYTES = 256 * 1024 * 1024
+# A narrow Accept is answered 406, even with ?format= (contract, read §0.3); a name like a browser's must show a token.
+_HEADERS = {"Accept": "*/*", "User-Agent": "xnat-upload (python-requests)"}
+
+
+class Body(Protocol):
+    """What is sent: its length is known before the first byte, and each iteration reads its files anew."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+class _SessionOnly(requests.auth.AuthBase):
+    """Send no credentials but the session's cookie, neither the interface's nor those of ``~/.netrc``."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+class Connection:
+    """A pyxnat interface with one session, safe for many threads.
+
+    Parameters
+    ----------
+    interface : pyxnat.Interface
+        Whose server, credentials and session, if it has one, are used. It is left as it is.
+    settings : TransferSettings
+        Timeouts, attempts and the number of connections.
+    headers : mapping, optional
+        An existing ``Authorization``, sent when logging in.
+    """
+
+    def __init__(
+        self, interface: pyxnat.Interface, *, settings: TransferSettings, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.server: str = interface._server.rstrip("/")
+        self.settings = settings
+        self._login_headers = dict(headers or {})
+        self._interface = _with_own_pool(interface, server=self.server, connections=settings.workers)
+        self._login_lock = threading.Lock()
+        self._given_session_id = self._session_id()
+        # The cookies of the last login, sent as they were then: an answer to an ended session brings a new, anonymous
+        # JSESSIONID, and one that comes late must not take the place of the renewed one (contract, read §1.3).
+        self._cookies: str | None = None
+        self._user = ""
+
+    def __repr__(self) -> str:
+        return f"Connection({self.server!r})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("A connection holds a login and is not pickled; connect again where it is needed.")
+
+    def login(self) -> str:
+        """Log in if that has not happened yet, patiently, and return the user's name.
+
+        Raises
+        ------
+        AuthenticationError
+            The credentials are not accepted, or were not taken for a login.
+        """
+        if self._cookies is None:
+            for attempt in retry.attempts(self.settings, doing="logging in"):
+                with attempt:
+                    self._renew(None)
+        return self._user
+
+    def ask(self, method: str, path: str, *, doing: str, params: Mapping[str, str] | None = None) -> Answer:
+        """Send a request that has no body and may be repeated, patiently, and return whatever is no refusal.
+
+        Raises
+        ------
+        XnatUploadError
+            The error that the status stands for; `ServerUnavailableError` after all attempts.
+        """
+        self.login()
+        for attempt in retry.attempts(self.settings, doing=doing):
+            with attempt:
+                return self.send(method, path, doing=doing, params=params)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        doing: str,
+        params: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        content_type: str | None = None,
+    ) -> Answer:
+        """Send one request once, or twice if the session had ended, and return whatever is no refusal.
+
+        Raises
+        ------
+        XnatUploadError
+            The error that the status, or the lack of one, stands for.
+        """
+        cookies = self._cookies
+        if cookies is None:
+            cookies = self._renew(None)
+        headers = {"Content-Type": content_type} if content_type else {}
+        answer = self._exchange(
+            method, path, params=params, body=body, headers={**headers, "Cookie": cookies}, auth=_SessionOnly()
+        )
+        if answer.status == 401 or answer.is_login_page:
+            cookies = self._renew(cookies)
+            answer = self._exchange(
+                method, path, params=params, body=body, headers={**headers, "Cookie": cookies}, auth=_SessionOnly()
+            )
+        if answer.is_login_page:
+            raise _not_logged_in(answer)
+        error = refusal(answer, doing=doing)
+        if error:
+            raise error
+        return answer
+
+    def close(self) -> None:
+        """Close the connections, and end the session on the server unless the interface had brought it."""
+        try:
+            if self._cookies is not None and self._session_id() != self._given_session_id:
+                self._exchange("DELETE", "/data/JSESSION", headers={"Cookie": self._cookies}, auth=_SessionOnly())
+        except XnatUploadError as error:
+            logger.warning("The session could not be ended and will time out by itself: %s.", type(error).__name__)
+        finally:
+            self._cookies = None
+            self._interface._http.close()
+
+    def _renew(self, ended: str | None) -> str:
+        """Log in, unless another thread has done so since the cookies `ended` were in use; return the cookies."""
+        with self._login_lock:
+            if self._cookies is None or self._cookies == ended:
+                if ended is not None:
+                    logger.info("The session has ended; logging in again.")
+                self._user = self._log_in()
+                self._cookies = "; ".join(
+                    f"{cookie.name}={cookie.value}"
+                    for cookie in self._interface._http.cookies
+                    if cookie.name != "SESSION_EXPIRATION_TIME"  # a message to browsers, with quotes in it
+                )
+            return self._cookies
+
+    def _log_in(self) -> str:
+        # /data/JSESSION answers 200 to anybody; only /data/auth says whether the login counts (contract, read §1.4).
+        auth = _SessionOnly() if self._login_headers else None
+        answer = self._exchange("GET", "/data/auth", headers=self._login_headers, auth=auth)
+        if answer.is_login_page:
+            raise _not_logged_in(answer)
+        error = refusal(answer, doing="logging in")
+        if error:
+            raise error
+        user = answer.text.partition("User '")[2].partition("'")[0]
+        if answer.content_type != "text/plain" or not user:
+            raise answer.error("to the question who is logged in, but not as an XNAT does")
+        if user == "guest":
+            raise AuthenticationError(
+                f"The archive at {self.server} let the login pass as a guest: the session has ended, or no credentials "
+                "reached it. Renew the session, or give user and password.",
+                status=answer.status,
+                url=answer.url,
+            )
+        return user
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: requests.auth.AuthBase | None = None,
+    ) -> Answer:
+        """Send one request and read its answer, turning whatever requests raises into this package's own errors."""
+        url = self.server + path
+        options: dict[str, Any] = {
+            "params": params,
+            "headers": {**_HEADERS, **(headers or {})},
+            "timeout": (self.settings.connect_timeout_seconds, self.settings.read_timeout_seconds),
+            "allow_redirects": False,  # credentials never follow to another host
+            "stream": True,
+            "data": body,
+            "auth": auth,
+        }
+        try:
+            with getattr(self._interface, method.lower())(path, **options) as response:
+                return _read(response, method=method, url=url)
+        except requests.RequestException as error:
+            raise _translated(error, method=method, url=url) from _without_request(error)
+
+    def _session_id(self) -> str | None:
+        values = [cookie.value for cookie in list(self._interface._http.cookies) if cookie.name == "JSESSIONID"]
+        return values[-1] if values else None
+
+
+def _with_own_pool(interface: pyxnat.Interface, *, server: str, connections: int) -> pyxnat.Interface:
+    """Give a twin of the interface with a pool of exactly this size; the caller's own is not touched.
+
+    Without ``pool_block`` each thread beyond ten would open, and throw away, a connection for every request.
+    """
+    theirs: requests.Session = interface._http
+    ours = requests.Session()
+    for attribute in ("auth", "proxies", "hooks", "params", "verify", "cert", "trust_env"):
+        setattr(ours, attribute, getattr(theirs, attribute))
+    ours.cookies.update(theirs.cookies)
+    ours.headers.update(theirs.headers)
+    for prefix, adapter in theirs.adapters.items():
+        plain = type(adapter) is requests.adapters.HTTPAdapter
+        pool = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=connections, pool_block=True)
+        ours.mount(prefix, pool if plain else adapter)
+    twin = object.__new__(type(interface))
+    twin.__dict__.update(interface.__dict__)
+    twin._http, twin._server = ours, server
+    return twin
+
+
+def _read(response: requests.Response, *, method: str, url: str) -> Answer:
+    """Read an answer as far as it may be long: an error page is cut, a listing that is too long is an error."""
+    good = response.status_code == 200
+    most = _ANSWER_BYTES if good else _ERROR_PAGE_BYTES
+    body = bytearray()
+    for block in response.iter_content(64 * 1024):
+        body += block
+        if len(body) > most:
+            break
+    if good and len(body) > most:
+        raise ServerError(
+            f"{method} {url} was answered with more than {most} bytes, which no answer of an XNAT should have.",
+            status=200,
+            url=url,
+        )
+    length = response.headers.get("Content-Length", "")
+    return Answer(
+        method=method,
+        url=url,
+        status=response.status_code,
+        content_type=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
+        body=bytes(body[:most]),
+        content_length=int(length) if length.isascii() and length.isdigit() else None,
+        location=response.headers.get("Location", ""),
+        retry_after=response.headers.get("Retry-After", ""),
+    )
+
+
+def _translated(error: requests.RequestException, *, method: str, url: str) -> XnatUploadError:
+    text = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
+        return ServerError(
+            f"The certificate of {urlsplit(url).netloc} cannot be verified. If the hospital has a certificate "
+            "authority of its own, give the path of its bundle: connect(…, verify='/path/to/ca.pem').",
+            url=url,
+        )
+    if isinstance(error, (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)):
+        never_arrived = isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error.args)
+        what = "no connection" if never_arrived else "no answer" if isinstance(error, requests.Timeout) else "broke off"
+        return ServerUnavailableError(
+            f"{method} {url}: {what} ({type(error).__name__}). Check that the archive is up and reachable, then run "
+            "the same call again.",
+            may_have_arrived=not never_arrived,
+            still_working=isinstance(error, requests.ReadTimeout),
+            url=url,
+        )
+    return ServerError(f"{method} {url} could not be sent or its answer not be read: {type(error).__name__}.", url=url)
+
+
+def _without_request(error: requests.RequestException) -> requests.RequestException:
+    """Drop what holds the headers, and so the password or the session, from an error that may be logged or kept."""
+    error.request = None
+    error.response = None
+    return error
+
+
+def _not_logged_in(answer: Answer) -> AuthenticationError:
+    return AuthenticationError(
+        f"{answer.url} was answered with a page to log in: the session has ended, the password has expired, or a proxy "
+        "wants a login of its own. Log in with a browser once, then give fresh credentials.",
+        status=answer.status,
+        url=answer.url,
+    )

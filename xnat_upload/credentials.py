@@ -1,0 +1,163 @@
+"""With what to log in: arguments, an existing session, the environment, or ``~/.netrc``; never a question."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import requests.utils
+
+from xnat_upload.errors import AuthenticationError, InsecureTransportWarning, InvalidIdentifierError
+
+if TYPE_CHECKING:
+    import pyxnat
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """An address and what opens it; nothing secret shows in its repr."""
+
+    server: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def find_credentials(
+    server: str | None, *, user: str | None, password: str | None, headers: Mapping[str, str] | None
+) -> Credentials:
+    """Take the first complete credentials of: arguments, `headers`, ``XNAT_HOST/USER/PASS``, ``~/.netrc``.
+
+    The environment's user and password are those of ``XNAT_HOST``, and go to no other server.
+
+    Raises
+    ------
+    InvalidIdentifierError
+        No server is named, or its address is none.
+    AuthenticationError
+        Nothing to log in with, or only half of it.
+    """
+    env = os.environ
+    named = server or env.get("XNAT_HOST")
+    if not named:
+        raise InvalidIdentifierError("No server is named. Give its address, or set XNAT_HOST.")
+    address = check_server(named)
+    if headers:
+        _check_headers(headers)
+        return Credentials(server=address, headers=dict(headers))
+    if user and password:
+        return Credentials(server=address, user=user, password=password)
+    if user is None and password is None:
+        same = not server or env.get("XNAT_HOST", "").rstrip("/") == address
+        if same and env.get("XNAT_USER") and env.get("XNAT_PASS"):
+            return Credentials(server=address, user=env["XNAT_USER"], password=env["XNAT_PASS"])
+    netrc = requests.utils.get_netrc_auth(address)
+    if netrc and password is None and user in (None, netrc[0]):
+        return Credentials(server=address, user=netrc[0], password=netrc[1])
+    raise AuthenticationError(
+        f"Nothing complete to log in to {address} with. Give user and password, or headers with an existing session, "
+        "or set XNAT_HOST, XNAT_USER and XNAT_PASS, or write the host into ~/.netrc.",
+        url=address,
+    )
+
+
+def open_interface(credentials: Credentials, *, verify: bool | str | os.PathLike[str]) -> pyxnat.Interface:
+    """Make a pyxnat interface; no request is sent.
+
+    Raises
+    ------
+    InvalidIdentifierError
+        `verify` names a file that does not exist.
+    """
+    # pyxnat takes most of a second to import, and who brings an interface has done so already.
+    import pyxnat
+
+    certificates = verify if isinstance(verify, bool) else os.fspath(verify)
+    if isinstance(certificates, str) and not Path(certificates).exists():
+        raise InvalidIdentifierError(f"verify names no file or directory of certificates: {certificates!r}.")
+    _warn_if_insecure(credentials.server)
+    if credentials.headers:
+        interface = pyxnat.Interface(credentials.server, anonymous=True, verify=certificates)
+        for name, value in _cookies(credentials.headers).items():
+            interface._http.cookies.set(name, value)
+    else:
+        interface = pyxnat.Interface(credentials.server, credentials.user, credentials.password, verify=certificates)
+    # pyxnat copies http_proxy into the session, where it would win over NO_PROXY; requests reads both by itself.
+    interface._http.proxies = {}
+    return interface
+
+
+def login_headers(credentials: Credentials) -> dict[str, str]:
+    """Give those headers that log in by themselves; a session's cookie travels as a cookie."""
+    return {name: value for name, value in credentials.headers.items() if name.lower() != "cookie"}
+
+
+def check_server(server: str) -> str:
+    """Return a server's address without trailing slash, if it is one that can be used and shown.
+
+    Raises
+    ------
+    InvalidIdentifierError
+        It is not http or https, has no host, or holds a password, which would end up in logs.
+
+    Examples
+    --------
+    >>> check_server("https://xnat.hospital.example/xnat/")
+    'https://xnat.hospital.example/xnat'
+    """
+    try:
+        parts = urlsplit(server.strip())
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except (ValueError, AttributeError):
+        usable = False
+    if not usable or parts.query or parts.fragment or not server.isprintable() or " " in server.strip():
+        raise InvalidIdentifierError(
+            f"The server address {server.rpartition('@')[2]!r} cannot be used. Give it as https://host or "
+            "https://host:port/path."
+        )
+    if parts.username or parts.password:
+        raise InvalidIdentifierError(
+            "The server address holds a user or password, which would end up in logs. Give them as user= and password=."
+        )
+    return server.strip().rstrip("/")
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    kinds = {name.lower() for name in headers}
+    if not kinds & {"cookie", "authorization"}:
+        raise AuthenticationError(
+            "headers= must hold an existing session or login: 'Cookie: JSESSIONID=…' or 'Authorization: …'."
+        )
+    if "cookie" in kinds and "JSESSIONID" not in _cookies(headers):
+        raise AuthenticationError("The Cookie header holds no JSESSIONID, so it is no session of an XNAT.")
+
+
+def _cookies(headers: Mapping[str, str]) -> dict[str, str]:
+    text = next((value for name, value in headers.items() if name.lower() == "cookie"), "")
+    try:
+        return {name: morsel.value for name, morsel in SimpleCookie(text).items()}
+    except CookieError:
+        return {}
+
+
+def _warn_if_insecure(server: str) -> None:
+    parts = urlsplit(server)
+    if parts.scheme == "https" or parts.hostname == "localhost":
+        return
+    try:
+        loopback = ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        warnings.warn(
+            f"The login to {parts.hostname} crosses the network unencrypted. Use its https address.",
+            InsecureTransportWarning,
+            stacklevel=4,
+        )

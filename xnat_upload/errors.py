@@ -1,0 +1,194 @@
+"""What can go wrong, from the general to the particular.
+
+XnatUploadError
+├── InvalidIdentifierError (ValueError)       an ID, label or file name that XNAT cannot hold
+├── UnsafePathError (ValueError)              a net ID or path that leaves its directory, or is no regular file
+├── MissingFileError (FileNotFoundError)      a local file that is not there or cannot be read
+├── ChangedFileError                          a local file that is no longer what was planned
+├── MissingDependencyError (ImportError)      an optional package is wanted
+├── NotFoundError                             no such hub project, accession, …
+├── AlreadyExistsError (FileExistsError)      .names
+├── AuthenticationError
+├── PermissionDeniedError (PermissionError)
+├── ServerError                               the archive answered, and refused
+├── ServerUnavailableError                    no answer, or too busy, after all attempts; the only one that is retried
+└── IncompleteUploadError                     .report says which files are stored and which are not
+
+UploadInterrupted (KeyboardInterrupt)         Ctrl-C during an upload; .report likewise
+
+An error that comes from an answer of the archive carries ``status``, ``url`` and ``server_message``; in all others they
+are None.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the report stands above everything else; only its name is wanted here
+    from xnat_upload.report import Report
+
+
+class XnatUploadError(Exception):
+    """Anything this package raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        One readable sentence or two: what, which value, what is allowed, what to do.
+    status : int, optional
+        HTTP status of the answer that is the cause.
+    url : str, optional
+        Address that was asked, without credentials.
+    server_message : str, optional
+        The server's own words, at most a few hundred characters.
+
+    Examples
+    --------
+    >>> error = XnatUploadError("The archive refused.", status=403)
+    >>> str(error), error.status
+    ('The archive refused.', 403)
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        url: str | None = None,
+        server_message: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.url = url
+        self.server_message = server_message
+
+
+class InvalidIdentifierError(XnatUploadError, ValueError):
+    """An ID, label or file name that XNAT cannot hold, or could store but never serve."""
+
+
+class UnsafePathError(XnatUploadError, ValueError):
+    """A net ID or a path that leaves its directory, or that is not a regular file."""
+
+
+class MissingFileError(XnatUploadError, FileNotFoundError):
+    """A local file that does not exist or cannot be read."""
+
+
+class ChangedFileError(XnatUploadError):
+    """A local file that is no longer the one that was planned to be sent."""
+
+
+class MissingDependencyError(XnatUploadError, ImportError):
+    """An optional package is wanted; the message has the line to install it."""
+
+
+class NotFoundError(XnatUploadError):
+    """The archive has no such hub project, accession, scan or resource, or does not show it to this user."""
+
+
+class AlreadyExistsError(XnatUploadError, FileExistsError):
+    """Something of that name is in the archive already, and replacing it was not asked for.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The names in conflict.
+    report : Report or None
+        What became of every file, where some had been sent before another client's file was met.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        names: tuple[str, ...] = (),
+        report: Report | None = None,
+        status: int | None = None,
+        url: str | None = None,
+        server_message: str | None = None,
+    ) -> None:
+        super().__init__(message, status=status, url=url, server_message=server_message)
+        self.names = names
+        self.report = report
+
+
+class AuthenticationError(XnatUploadError):
+    """The archive does not accept the credentials, or the session has ended and cannot be renewed."""
+
+
+class PermissionDeniedError(XnatUploadError, PermissionError):
+    """The user may not do this, as the archive says outright or by storing nothing."""
+
+
+class ServerError(XnatUploadError):
+    """The archive answered, and refused; asking again would bring the same answer."""
+
+
+class ServerUnavailableError(XnatUploadError):
+    """No answer from the archive, or too busy to give one. The only error that is tried again.
+
+    Attributes
+    ----------
+    may_have_arrived : bool
+        False only if it is certain that the request never reached the archive.
+    still_working : bool
+        True if a proxy or this client stopped waiting while the archive may still be at work.
+    retry_after_seconds : float or None
+        How long the archive asked to be left alone.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        may_have_arrived: bool = True,
+        still_working: bool = False,
+        retry_after_seconds: float | None = None,
+        status: int | None = None,
+        url: str | None = None,
+        server_message: str | None = None,
+    ) -> None:
+        super().__init__(message, status=status, url=url, server_message=server_message)
+        self.may_have_arrived = may_have_arrived
+        self.still_working = still_working
+        self.retry_after_seconds = retry_after_seconds
+
+
+class IncompleteUploadError(XnatUploadError):
+    """Not every file is stored; `report` says which are.
+
+    Attributes
+    ----------
+    report : Report
+        One outcome for every file.
+    """
+
+    def __init__(self, message: str, *, report: Report) -> None:
+        super().__init__(message)
+        self.report = report
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), report=self.report), self.args
+
+
+class UploadInterrupted(KeyboardInterrupt):
+    """Ctrl-C while files travelled; a KeyboardInterrupt, so that it ends the program unless it is caught.
+
+    Attributes
+    ----------
+    report : Report
+        One outcome for every file, checked against the archive where anything had been sent.
+    """
+
+    def __init__(self, message: str, *, report: Report) -> None:
+        super().__init__(message)
+        self.report = report
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), report=self.report), self.args
+
+
+class InsecureTransportWarning(UserWarning):
+    """A password is about to cross a network unencrypted."""

@@ -1,0 +1,63 @@
+"""What the archive lists: the files of one resource, with the size and MD5 it recorded for each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_BEFORE_NAME = re.compile(r"/resources/[^/]+/files/")
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One line of a listing.
+
+    Parameters
+    ----------
+    size_bytes : int or None
+        As the catalog recorded it when the file was written; None if it holds none.
+    md5 : str
+        Computed by the archive from what it has on disk; empty where checksums are off, or before XNAT 1.7.
+    """
+
+    size_bytes: int | None
+    md5: str
+
+
+Listing = Mapping[str, StoredFile]
+
+
+def read_listing(table: Any) -> dict[str, StoredFile]:
+    """Read the table of ``GET …/files?format=json``: file names with what is recorded of each.
+
+    The name is what follows ``/resources/{number}/files/`` in the URI, which is not percent-encoded; what stands before
+    differs between versions and context paths (contract, write §2; measured). Every value is a string.
+
+    Raises
+    ------
+    ValueError
+        The table is not one, or more than one resource bears this label.
+
+    Examples
+    --------
+    >>> row = {"URI": "/data/experiments/E1/scans/4/resources/57/files/a/m 1.nii", "Size": "9", "cat_ID": "57"}
+    >>> read_listing({"ResultSet": {"Result": [row]}})
+    {'a/m 1.nii': StoredFile(size_bytes=9, md5='')}
+    """
+    stored: dict[str, StoredFile] = {}
+    catalogs = set()
+    try:
+        for row in table["ResultSet"]["Result"]:
+            before_name = _BEFORE_NAME.search(row["URI"])
+            if before_name is None:
+                raise ValueError(f"the URI {row['URI']!r} names no file of a resource")
+            size = row.get("Size", "")
+            stored[row["URI"][before_name.end() :]] = StoredFile(int(size) if size else None, row.get("digest", ""))
+            catalogs.add(row.get("cat_ID", ""))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it is not a table of files: {error!r}") from error
+    if len(catalogs) > 1:
+        raise ValueError(f"{len(catalogs)} resources bear this one label (numbers {', '.join(sorted(catalogs))})")
+    return stored

@@ -1,0 +1,72 @@
+"""What became of one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from xnat_upload.identifiers import Destination
+
+
+class Status(str, Enum):
+    """How an upload ended for one file; each compares equal to its text."""
+
+    STORED = "stored"
+    """Sent, and the archive lists it with the same size and MD5."""
+    SKIPPED = "skipped"
+    """Was there already: the archive listed it with the same size and MD5."""
+    UNPROVEN = "unproven"
+    """Sent, and the archive has as many bytes of it; it keeps no MD5 to prove more."""
+    FAILED = "failed"
+    """Sent or refused, and not stored as it should be."""
+    NOT_SENT = "not sent"
+    """Never sent, because something before it failed or the upload was interrupted."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileOutcome:
+    """What became of one file.
+
+    Parameters
+    ----------
+    destination : Destination
+        Where it went, or was to go.
+    name : str
+        Its name there.
+    path : pathlib.Path
+        Where it lies locally.
+    url : str
+        The absolute address that serves its bytes once it is stored; empty if the session was not found.
+    size_bytes : int
+        Its local size.
+    md5 : str or None
+        Of the bytes that were sent or compared; None if it was never read.
+    status : Status
+        How it ended.
+    reason : str
+        Why, in a few words or a sentence.
+    attempts : int
+        Requests that carried it.
+    seconds : float
+        Time those requests took, shared with the files that travelled along.
+    """
+
+    destination: Destination
+    name: str
+    path: Path
+    url: str
+    size_bytes: int
+    md5: str | None
+    status: Status
+    reason: str
+    attempts: int
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the archive holds the file, as far as it lets itself be asked."""
+        return self.status in (Status.STORED, Status.SKIPPED, Status.UNPROVEN)

@@ -1,0 +1,98 @@
+"""Tell whoever is looking how far an upload is."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far an upload is; bytes count what the archive was sent, at most what has to travel."""
+
+    files_done: int
+    files_total: int
+    bytes_sent: int
+    bytes_total: int
+
+
+Listener = Callable[[Progress], None]
+
+
+class Meter:
+    """Adds up what several threads have moved, and tells the listener, one call at a time."""
+
+    def __init__(self, *, files_total: int, bytes_total: int, listener: Listener | None) -> None:
+        self._lock = threading.Lock()
+        self._listener = listener
+        self._files_total = files_total
+        self._bytes_total = bytes_total
+        self._files_done = 0
+        self._bytes_sent = 0
+
+    def moved(self, size_bytes: int) -> None:
+        """So many bytes have left; bytes that are sent again do not count beyond the total."""
+        with self._lock:
+            self._bytes_sent = min(self._bytes_total, self._bytes_sent + size_bytes)
+            self._tell()
+
+    def done(self, files: int) -> None:
+        """So many files more are settled."""
+        with self._lock:
+            self._files_done = min(self._files_total, self._files_done + files)
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._listener is None:
+            return
+        try:
+            self._listener(
+                Progress(
+                    files_done=self._files_done,
+                    files_total=self._files_total,
+                    bytes_sent=self._bytes_sent,
+                    bytes_total=self._bytes_total,
+                )
+            )
+        except Exception:
+            # Who looks on must not be able to break an upload; it is told no more, and the log says why.
+            logger.exception("The progress callback failed and is not called again; the upload goes on.")
+            self._listener = None
+
+
+@contextmanager
+def shown(progress: bool | Listener | None, *, bytes_total: int) -> Iterator[Listener | None]:
+    """Give the listener for what a caller wants: a bar, its own callable, or nothing.
+
+    Parameters
+    ----------
+    progress : bool, callable or None
+        None shows a bar only where a person is looking: a terminal or a notebook.
+    bytes_total : int
+        Length of the bar.
+    """
+    if callable(progress):
+        yield progress
+    elif progress or (progress is None and bytes_total and _person_is_looking()):
+        from tqdm.auto import tqdm
+
+        with tqdm(total=bytes_total, unit="B", unit_scale=True, unit_divisor=1024, desc="Uploading") as bar:
+
+            def advance(now: Progress) -> None:
+                bar.set_postfix_str(f"{now.files_done} of {now.files_total} files", refresh=False)
+                bar.update(now.bytes_sent - bar.n)
+
+            yield advance
+    else:
+        yield None
+
+
+def _person_is_looking() -> bool:
+    in_notebook = "ipykernel" in sys.modules
+    return in_notebook or (sys.stderr is not None and sys.stderr.isatty())

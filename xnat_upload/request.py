@@ -1,0 +1,122 @@
+"""What a caller wants uploaded, checked as far as that is possible on this machine alone."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from xnat_upload.errors import InvalidIdentifierError, UnsafePathError
+from xnat_upload.identifiers import Destination
+from xnat_upload.staging import LocalFile, net_root, stage
+
+if TYPE_CHECKING:
+    from typing_extensions import Required
+
+    class UploadArguments(TypedDict, total=False):
+        """The keyword arguments of `Uploader.upload`, for the type checker; `UploadRequest` explains them."""
+
+        hub_project_id: Required[str]
+        accession_id: Required[str]
+        scan_id: Required[str]
+        resource_id: Required[str]
+        net_id: str | None
+        root: str | os.PathLike[str] | None
+        exist_ok: bool
+        keep_paths: bool
+        scan_type: str | None
+
+
+PathOrPaths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+_SCAN_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9]*:[A-Za-z][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadRequest:
+    """What `Uploader.upload` takes, as a value, for `Uploader.upload_many`.
+
+    Parameters
+    ----------
+    files : path or iterable of paths
+        Relative to the root, or absolute inside it; a directory stands for all files below it.
+    hub_project_id, accession_id, scan_id, resource_id : str
+        Where they go.
+    net_id : str, optional
+        Files are relative to ``<images_dir>/<net_id>/upload``.
+    root : path, optional
+        Files are relative to this directory. Exactly one of `net_id` and `root` is given.
+    exist_ok : bool
+        Skip what is stored already with the same bytes, and replace what differs.
+    keep_paths : bool
+        Names in the resource are paths relative to the root rather than base names.
+    scan_type : str, optional
+        Data type of the scan if it has to be created, such as ``xnat:segScanData``; else the one that fits the session.
+
+    Examples
+    --------
+    >>> request = UploadRequest(files="seg.nii.gz", root="/data/out", hub_project_id="3fa85f64",
+    ...                         accession_id="FAK09131796", scan_id="4", resource_id="SEG")
+    >>> request.exist_ok
+    False
+    """
+
+    files: PathOrPaths
+    hub_project_id: str
+    accession_id: str
+    scan_id: str
+    resource_id: str
+    net_id: str | None = None
+    root: str | os.PathLike[str] | None = None
+    exist_ok: bool = False
+    keep_paths: bool = False
+    scan_type: str | None = None
+
+
+@dataclass(frozen=True)
+class StagedRequest:
+    """A request without a local fault: where to, and which files."""
+
+    destination: Destination
+    files: tuple[LocalFile, ...]
+    exist_ok: bool
+    scan_type: str | None
+
+
+def stage_request(request: UploadRequest, *, images_dir: str | os.PathLike[str] | None) -> StagedRequest:
+    """Check everything about a request that needs no archive, and find its files.
+
+    Raises
+    ------
+    InvalidIdentifierError, UnsafePathError, MissingFileError
+        As `Destination` and `stage` do.
+    """
+    destination = Destination(
+        hub_project_id=request.hub_project_id,
+        accession_id=request.accession_id,
+        scan_id=request.scan_id,
+        resource_id=request.resource_id,
+    )
+    scan_type = request.scan_type
+    if scan_type is not None and (not _SCAN_TYPE.fullmatch(scan_type) or scan_type == "xnat:imageScanData"):
+        raise InvalidIdentifierError(
+            f"The scan type {scan_type!r} cannot be one. Give XNAT's name of a kind of scan, such as 'xnat:mrScanData'."
+        )
+    root = _root(request, images_dir=images_dir)
+    files = stage(request.files, root=root, keep_paths=request.keep_paths)
+    return StagedRequest(destination, files, request.exist_ok, scan_type)
+
+
+def _root(request: UploadRequest, *, images_dir: str | os.PathLike[str] | None) -> Path:
+    if (request.net_id is None) == (request.root is None):
+        raise UnsafePathError(
+            "Give exactly one of net_id (files lie in <images_dir>/<net_id>/upload) and root (the directory itself)."
+        )
+    if request.root is not None:
+        return Path(request.root)
+    if images_dir is None:
+        raise UnsafePathError("net_id needs the directory of all nets: Uploader(…, images_dir='/data/images').")
+    return net_root(images_dir, str(request.net_id))

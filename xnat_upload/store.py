@@ -1,0 +1,73 @@
+"""One resource of an archive, as `transfer` writes and lists it."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import defaultdict
+
+from xnat_upload.archive import Archive
+from xnat_upload.identifiers import Accession, Scan
+from xnat_upload.listing import Listing
+from xnat_upload.plan import Form, Plan, Shipment
+from xnat_upload.transfer import SentBody
+
+
+class Creation:
+    """Makes missing scans and resources, one at a time in each session.
+
+    Several resources of one new scan are written in parallel, and each of their writers needs the scan. XNAT saves the
+    whole session for each thing that is made in it, and what two such saves at once do is not settled (contract, write,
+    "What an ideal uploader should do", 2).
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._guard = threading.Lock()
+        self._locks: defaultdict[Accession, threading.Lock] = defaultdict(threading.Lock)
+        self._created: set[Scan] = set()
+
+    def ensure(self, plan: Plan) -> None:
+        """Make sure that the scan and the resource of a plan exist."""
+        scan = plan.resource.scan
+        with self._guard:
+            lock = self._locks[scan.accession]
+        with lock:
+            if plan.scan_type is not None and scan not in self._created:
+                self._archive.create_scan(scan, scan_type=plan.scan_type)
+                self._created.add(scan)
+            self._archive.create_resource(plan.resource)
+
+
+class ResourceStore:
+    """The resource of one plan."""
+
+    def __init__(self, plan: Plan, *, archive: Archive, creation: Creation) -> None:
+        self._plan = plan
+        self._archive = archive
+        self._creation = creation
+
+    def prepare(self) -> None:
+        """Make sure that the scan and the resource exist and may be written."""
+        self._creation.ensure(self._plan)
+
+    def put(self, shipment: Shipment, body: SentBody, *, content_type: str, overwrite: bool) -> tuple[str, ...]:
+        """Send one request, once; return the names that were refused as existing."""
+        # A zip is extracted because of its name's ending, which needs no encoding; the name itself is not kept.
+        plain = shipment.form is Form.PLAIN
+        segment = shipment.steps[0].file.name if plain else f"xnat-upload-{secrets.token_hex(8)}.zip"
+        return self._archive.put(
+            self._plan.resource, segment, body, content_type=content_type, extract=not plain, overwrite=overwrite
+        )
+
+    def listing(self) -> Listing:
+        """List what is stored."""
+        return self._archive.listing(self._plan.resource)
+
+    def served_bytes(self, name: str) -> int | None:
+        """Give the size on the archive's disk."""
+        return self._archive.served_bytes(self._plan.resource, name)
+
+    def url(self, name: str) -> str:
+        """Give the absolute address of a file."""
+        return self._archive.url(self._plan.resource.file_path(name))

@@ -1,0 +1,325 @@
+"""Do what the plans say: resources in parallel, one writer in each, and nothing believed that was not looked up.
+
+A thread per resource, at most `workers` at once, sends one request after another. When it is not known what became of a
+request, the listing is asked before anything is sent again (design.md §3, rule 7): a file that is listed as it was sent
+is done; one that is not listed is sent again and may overwrite, since what lies under its name is this upload's own
+leftover; one that is listed differently, and was not there before, is another client's. After the last request one
+listing decides what is stored; what is missing or altered in it is sent once more, and no oftener.
+
+Nothing here knows pyxnat or HTTP: a `Store` is one resource that can be written and listed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from xnat_upload import retry
+from xnat_upload.errors import (
+    ChangedFileError,
+    ServerError,
+    ServerUnavailableError,
+    XnatUploadError,
+)
+from xnat_upload.ledger import Ledger
+from xnat_upload.listing import Listing
+from xnat_upload.outcome import FileOutcome
+from xnat_upload.packing import Body, pack
+from xnat_upload.plan import Plan, Shipment, Step, divide
+from xnat_upload.settings import TransferSettings
+from xnat_upload.verification import Likeness, compare, verify
+
+logger = logging.getLogger(__name__)
+
+# While the archive is still working, it is asked this often: longer than a listing takes, shorter than a person waits.
+_POLL_SECONDS = 2.0
+
+
+class Store(Protocol):
+    """One resource of an archive."""
+
+    def prepare(self) -> None:
+        """Make sure that the scan and the resource exist and may be written."""
+
+    def put(self, shipment: Shipment, body: SentBody, *, content_type: str, overwrite: bool) -> tuple[str, ...]:
+        """Send one request, once; return the names that were refused as existing."""
+
+    def listing(self) -> Listing:
+        """List what is stored."""
+
+    def served_bytes(self, name: str) -> int | None:
+        """Give the size on the archive's disk."""
+
+    def url(self, name: str) -> str:
+        """Give the absolute address of a file."""
+
+
+class Stopped(Exception):
+    """The caller wants no more to be sent."""
+
+
+@dataclass(frozen=True)
+class ResourceResult:
+    """What became of one plan: an outcome for each file, and the error that kept the rest from being stored.
+
+    `extra` are names that the archive lists though nobody here sent them, `conflicts` those that another client has
+    taken meanwhile.
+    """
+
+    outcomes: tuple[FileOutcome, ...]
+    error: XnatUploadError | None = None
+    extra: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+
+
+class SentBody:
+    """A body on its way: reports each block that has left, and breaks off when the upload is stopped."""
+
+    def __init__(self, body: Body, *, moved: Callable[[int], None], stop: threading.Event) -> None:
+        self._body = body
+        self._moved = moved
+        self._stop = stop
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for block in self._body:
+            if self._stop.is_set():
+                raise Stopped
+            yield block
+            self._moved(len(block))
+
+
+def transfer(
+    plans: Sequence[Plan],
+    *,
+    store_for: Callable[[Plan], Store],
+    settings: TransferSettings,
+    stop: threading.Event,
+    moved: Callable[[int], None] = lambda _: None,
+    done: Callable[[int], None] = lambda _: None,
+) -> list[ResourceResult]:
+    """Carry out plans for different resources and say what became of each, in their order.
+
+    Parameters
+    ----------
+    plans : sequence of Plan
+        At most one for a resource: two would be two writers.
+    store_for : callable
+        Gives the store of a plan.
+    settings : TransferSettings
+        Workers, attempts and pauses.
+    stop : threading.Event
+        Once set, by another thread or here on Ctrl-C, nothing more is sent; what was sent is still verified.
+    moved, done : callable
+        Told of bytes that have left and of files that are settled; called from several threads.
+
+    Returns
+    -------
+    list of ResourceResult
+        One for each plan, also when `stop` was set. An error of one resource is in its result and stops no other.
+    """
+    with ThreadPoolExecutor(max_workers=settings.workers, thread_name_prefix="xnat-upload") as pool:
+        carriers = [
+            _Carrier(plan, store_for(plan), settings=settings, stop=stop, moved=moved, done=done) for plan in plans
+        ]
+        running = [pool.submit(carrier.carry_out) for carrier in carriers]
+        try:
+            wait(running)
+        except BaseException as interruption:
+            stop.set()
+            logger.warning("Interrupted: nothing more is sent; what was sent is verified now.")
+            wait(running)
+            if not isinstance(interruption, KeyboardInterrupt):
+                raise
+    return [future.result() for future in running]
+
+
+class _Carrier:
+    """The one writer of one resource."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        *,
+        settings: TransferSettings,
+        stop: threading.Event,
+        moved: Callable[[int], None],
+        done: Callable[[int], None],
+    ) -> None:
+        self._plan = plan
+        self._store = store
+        self._settings = settings
+        self._stop = stop
+        self._moved = moved
+        self._done = done
+        self._ledger = Ledger(plan)
+        self._extra: tuple[str, ...] = ()
+
+    def carry_out(self) -> ResourceResult:
+        """Send what the plan says, verify, send once more what did not arrive, verify again."""
+        error: XnatUploadError | None = None
+        try:
+            if self._plan.shipments:
+                self._store.prepare()
+                self._send_all(self._plan.shipments, overwrite=self._plan.exist_ok)
+        except Stopped:
+            self._ledger.leave_rest("the upload was interrupted")
+        except XnatUploadError as refusal:
+            error = refusal
+            self._ledger.leave_rest(f"not sent, because: {refusal}")
+        try:
+            self._verify_and_mend(may_mend=error is None)
+        except XnatUploadError as refusal:
+            error = error or refusal
+            self._ledger.leave_unverified(str(refusal))
+            self._ledger.leave_rest(str(refusal))
+        return ResourceResult(
+            self._ledger.outcomes(self._store.url), error, extra=self._extra, conflicts=self._ledger.conflicts
+        )
+
+    def _send_all(self, shipments: Iterable[Shipment], *, overwrite: bool) -> None:
+        for shipment in shipments:
+            if self._stop.is_set():
+                raise Stopped
+            try:
+                self._ship(shipment, overwrite=overwrite)
+            except ChangedFileError as change:
+                # Only this request is affected: it broke off before its end, so the archive catalogued nothing of it.
+                self._ledger.fail(shipment.steps, str(change))
+
+    def _ship(self, shipment: Shipment, *, overwrite: bool) -> None:
+        """Send one shipment until it is known what became of each of its files."""
+        lost: ServerUnavailableError | None = None
+        taken: list[Step] = []
+        try:
+            for attempt in retry.attempts(self._settings, doing="sending files", stop=self._stop):
+                if lost is not None:
+                    shipment, overwrite = self._look(shipment, lost, overwrite=overwrite)
+                with attempt:
+                    try:
+                        taken = self._send(shipment, overwrite=overwrite) if shipment.steps else []
+                    except ServerUnavailableError as error:
+                        lost = error
+                        raise
+        except (ServerError, ServerUnavailableError) as error:
+            self._settle_refused(shipment, error)
+            raise
+        if taken:
+            self._conflict(taken)
+
+    def _send(self, shipment: Shipment, *, overwrite: bool) -> list[Step]:
+        """Send one request, once, and return what was refused as existing."""
+        body, content_type = pack(shipment, large_file_bytes=self._settings.large_file_bytes)
+        started = time.monotonic()
+        try:
+            refused = self._store.put(
+                shipment,
+                SentBody(body, moved=self._moved, stop=self._stop),
+                content_type=content_type,
+                overwrite=overwrite,
+            )
+        finally:
+            self._ledger.sent(shipment.steps, body.sent, seconds=time.monotonic() - started)
+        taken = [step for step in shipment.steps if step.file.name in refused]
+        self._ledger.answered(step for step in shipment.steps if step.file.name not in refused)
+        self._done(len(shipment.steps) - len(taken))
+        return taken
+
+    def _look(self, shipment: Shipment, lost: ServerUnavailableError, *, overwrite: bool) -> tuple[Shipment, bool]:
+        """Find out what became of a request whose answer is missing; return what must be sent again, and how."""
+        if self._stop.is_set():
+            raise Stopped
+        if not lost.may_have_arrived:
+            return shipment, overwrite
+        listed = self._settled_listing(shipment) if lost.still_working else self._store.listing()
+        again, strange = self._sort(shipment.steps, listed)
+        self._ledger.conflict(strange, "another client stored a different file under this name meanwhile")
+        return replace(shipment, steps=tuple(again)), True
+
+    def _sort(self, steps: Iterable[Step], listed: Listing) -> tuple[list[Step], list[Step]]:
+        """Mark what the listing shows to be stored; return what is to be sent again, and what is another client's."""
+        again: list[Step] = []
+        strange: list[Step] = []
+        for step in steps:
+            name = step.file.name
+            likeness = Likeness.MISSING
+            if name in listed:
+                likeness = compare(self._ledger.fingerprint(step), listed[name])
+            unchanged = listed.get(name) == self._plan.listed.get(name)
+            if likeness is Likeness.SAME or (likeness is Likeness.UNPROVEN and not unchanged):
+                self._ledger.answered([step])
+            elif likeness is Likeness.MISSING or unchanged or self._plan.exist_ok:
+                again.append(step)
+            else:
+                strange.append(step)
+        return again, strange
+
+    def _settled_listing(self, shipment: Shipment) -> Listing:
+        """Ask for the listing until it shows all of a shipment, or time is up: the archive is still working."""
+        names = {step.file.name for step in shipment.steps}
+        give_up = time.monotonic() + self._settings.settle_seconds
+        while True:
+            listed = self._store.listing()
+            changed = {name for name in names if listed.get(name) != self._plan.listed.get(name)}
+            if changed == names or time.monotonic() >= give_up:
+                return listed
+            if self._stop.wait(min(_POLL_SECONDS, max(0.0, give_up - time.monotonic()))):
+                raise Stopped
+
+    def _settle_refused(self, shipment: Shipment, error: ServerError | ServerUnavailableError) -> None:
+        """Find out what is stored in spite of it: neither a 500 nor silence proves that nothing is (measured)."""
+        try:
+            again, strange = self._sort(shipment.steps, self._store.listing())
+        except XnatUploadError:
+            self._ledger.fail(shipment.steps, f"what became of it is not known: {error}")
+        else:
+            self._ledger.fail([*again, *strange], str(error))
+
+    def _conflict(self, taken: list[Step]) -> None:
+        """XNAT refused names that were not listed before: say whose they are, as far as that can be known."""
+        listed = self._store.listing()
+        self._ledger.conflict(
+            [step for step in taken if step.file.name in listed],
+            "another client stored a file under this name meanwhile; nothing was replaced",
+        )
+        self._ledger.fail(
+            [step for step in taken if step.file.name not in listed],
+            "the archive holds unlisted bytes under this name: the leftover of an upload that broke off, or one that "
+            "is under way. Once no other upload is running, run again with exist_ok=True to replace them",
+        )
+
+    def _verify_and_mend(self, *, may_mend: bool) -> None:
+        if not self._ledger.awaiting:
+            return
+        self._verify()
+        wrong = self._ledger.wrong
+        if wrong and may_mend and not self._stop.is_set():
+            logger.warning("%d files are missing or altered in the archive; they are sent once more.", len(wrong))
+            try:
+                self._send_all(divide(wrong, settings=self._settings), overwrite=True)
+            except Stopped:
+                self._ledger.leave_rest("the upload was interrupted")
+            self._verify()
+
+    def _verify(self) -> None:
+        listed = self._store.listing()
+        awaiting = self._ledger.awaiting
+        found = verify(awaiting, listed=listed, listed_before=self._plan.listed)
+        ours = {step.file.name for step in self._plan.steps}
+        self._extra = tuple(name for name in found.extra if name not in ours)
+        right_size = {name for name in found.unproven if self._store.served_bytes(name) == awaiting[name].size_bytes}
+        self._ledger.stored(found.same)
+        self._ledger.unproven([name for name in found.unproven if name in right_size])
+        self._ledger.found_wrong(found.missing, "the archive does not list it")
+        self._ledger.found_wrong(
+            [*found.altered, *(name for name in found.unproven if name not in right_size)],
+            "the archive has other bytes than were sent",
+        )
