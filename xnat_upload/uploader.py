@@ -6,36 +6,30 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from xnat_upload.archive import Archive
+from xnat_upload.access import ArchiveAccess
 from xnat_upload.conclusion import conclude, names_taken, not_planned
-from xnat_upload.connection import Connection
-from xnat_upload.credentials import find_credentials, login_headers, open_interface
-from xnat_upload.errors import AlreadyExistsError, XnatUploadError
+from xnat_upload.errors import XnatUploadError
 from xnat_upload.execution import carry_out
-from xnat_upload.identifiers import Accession, Resource, Scan, check_file_name
+from xnat_upload.identifiers import Resource
 from xnat_upload.plan import Plan
 from xnat_upload.preparation import plan_into, prepare, together
 from xnat_upload.progress import Listener
 from xnat_upload.report import Report
 from xnat_upload.request import PathOrPaths, UploadRequest, stage_request
-from xnat_upload.scan_types import scan_type_for
-from xnat_upload.settings import TransferSettings
 from xnat_upload.staging import stage
 from xnat_upload.transfer import ResourceResult
 
 if TYPE_CHECKING:
-    import pyxnat
     from typing_extensions import Unpack
 
     from xnat_upload.request import UploadArguments
 
 
-class Uploader:
+class Uploader(ArchiveAccess):
     """Puts files into scans of one XNAT, and says what is stored only after the archive has listed it.
 
     Parameters
@@ -55,110 +49,6 @@ class Uploader:
     -----
     One uploader may be used by several threads. It keeps the list of projects, and nothing else of the archive.
     """
-
-    def __init__(
-        self,
-        interface: pyxnat.Interface,
-        *,
-        images_dir: str | os.PathLike[str] | None = None,
-        settings: TransferSettings = TransferSettings(),  # noqa: B008  frozen
-    ) -> None:
-        self._setup(interface, images_dir=images_dir, settings=settings, headers={})
-
-    @classmethod
-    def connect(
-        cls,
-        server: str | None = None,
-        *,
-        user: str | None = None,
-        password: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        verify: bool | str | os.PathLike[str] = True,
-        images_dir: str | os.PathLike[str] | None = None,
-        settings: TransferSettings = TransferSettings(),  # noqa: B008  frozen
-    ) -> Uploader:
-        """Log in, at once, and own the connection; never asks a question.
-
-        Parameters
-        ----------
-        server : str, optional
-            ``https://host`` or ``https://host:port/path``; else ``XNAT_HOST``.
-        user, password : str, optional
-            Else `headers`; else ``XNAT_USER`` and ``XNAT_PASS``; else ``~/.netrc``. An alias token serves as well.
-        headers : mapping, optional
-            An existing session, ``{"Cookie": "JSESSIONID=…"}``, or login, ``{"Authorization": "…"}``.
-        verify : bool or path
-            Path of a bundle of certificate authorities, where the system's do not know the server's.
-        images_dir : path, optional
-            Directory of all nets, for `net_id`.
-        settings : TransferSettings
-            How much travels at once, and how patiently.
-
-        Raises
-        ------
-        AuthenticationError
-            No credentials, or the archive does not accept them.
-        InvalidIdentifierError
-            No server, or an address that is none.
-        ServerError, ServerUnavailableError
-            What answers is no XNAT, or nothing answers.
-
-        Examples
-        --------
-        >>> from xnat_upload.sandbox import Sandbox
-        >>> with Sandbox() as xnat, Uploader.connect(xnat.url, user=xnat.user, password=xnat.password) as uploader:
-        ...     uploader.user
-        'admin'
-        """
-        credentials = find_credentials(server, user=user, password=password, headers=headers)
-        uploader = cls.__new__(cls)
-        interface = open_interface(credentials, verify=verify)
-        uploader._setup(interface, images_dir=images_dir, settings=settings, headers=login_headers(credentials))
-        try:
-            uploader._connection.login()
-        except BaseException:
-            uploader.close()
-            raise
-        return uploader
-
-    def _setup(
-        self,
-        interface: pyxnat.Interface,
-        *,
-        images_dir: str | os.PathLike[str] | None,
-        settings: TransferSettings,
-        headers: Mapping[str, str],
-    ) -> None:
-        self.settings = settings
-        self.images_dir = None if images_dir is None else Path(images_dir)
-        self._interface = interface
-        self._connection = Connection(interface, settings=settings, headers=headers)
-        self._archive = Archive(self._connection)
-
-    @property
-    def server(self) -> str:
-        """The archive's address."""
-        return self._connection.server
-
-    @property
-    def user(self) -> str:
-        """The name under which the archive knows this login."""
-        return self._connection.login()
-
-    def __repr__(self) -> str:
-        return f"Uploader({self.server!r})"
-
-    def __enter__(self) -> Uploader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the session that was opened here, and close its connections; a caller's interface stays open."""
-        self._connection.close()
 
     def upload(
         self,
@@ -209,6 +99,7 @@ class Uploader:
         Examples
         --------
         >>> import pathlib, tempfile
+        >>> from xnat_upload import Uploader
         >>> from xnat_upload.sandbox import Sandbox
         >>> with Sandbox() as xnat, tempfile.TemporaryDirectory() as folder:
         ...     _ = xnat.add_project("P1", secondary_id="hub-1")
@@ -308,65 +199,6 @@ class Uploader:
         """
         return self._run(plans, progress=progress, stop=threading.Event())
 
-    def locate(self, hub_project_id: str, accession_id: str) -> Accession:
-        """Find a session by the hub's project ID and its accession ID.
-
-        Raises
-        ------
-        NotFoundError
-            There is none, or this user may not see it.
-        """
-        return self._archive.locate(hub_project_id, accession_id)
-
-    def create_scan(self, accession: Accession, scan_id: str, *, scan_type: str | None = None) -> Scan:
-        """Create a scan unless it exists; an existing one is not touched.
-
-        Raises
-        ------
-        InvalidIdentifierError
-            An ID that cannot be one, or a PET/MR session and no `scan_type`.
-        PermissionDeniedError
-            The user may not edit the project.
-        """
-        scan = Scan(accession, scan_id)
-        if scan_id not in accession.scan_types:
-            self._archive.create_scan(scan, scan_type=scan_type or scan_type_for(accession.session_type))
-        return scan
-
-    def create_resource(self, scan: Scan, resource_id: str) -> Resource:
-        """Create a resource.
-
-        Raises
-        ------
-        AlreadyExistsError
-            There is one of that label.
-        NotFoundError
-            The scan does not exist.
-        PermissionDeniedError
-            The user may not edit the project.
-        """
-        resource = Resource(scan, resource_id)
-        if not self._archive.create_resource(resource):
-            raise AlreadyExistsError(
-                f"Scan {scan.scan_id} has a resource {resource_id!r} already. Upload into it, or choose another label.",
-                names=(resource_id,),
-                status=409,
-                url=self._archive.url(str(resource)),
-            )
-        return resource
-
-    def file_exists(self, resource: Resource, name: str) -> bool:
-        """Say whether the archive lists a file of this name; False, too, if there is no such resource.
-
-        Raises
-        ------
-        NotFoundError
-            The scan does not exist.
-        """
-        check_file_name(name)
-        self._archive.check_scan(resource.scan)
-        return name in self._archive.listing(resource)
-
     def upload_file(self, resource: Resource, path: str | os.PathLike[str], *, exist_ok: bool = False) -> str:
         """Put one file into a resource and return the address that serves it.
 
@@ -381,16 +213,6 @@ class Uploader:
             resource, files, exist_ok=exist_ok, scan_type=None, archive=self._archive, settings=self.settings
         )
         return self.run(plan, progress=False).urls[0]
-
-    def select(self, place: Accession | Scan) -> Any:
-        """Give pyxnat's element for a place, for what this package does not do; costs no request."""
-        accession = place if isinstance(place, Accession) else place.accession
-        element = (
-            self._interface.select.project(accession.project_id)
-            .subject(accession.subject_id)
-            .experiment(accession.experiment_id)
-        )
-        return element if isinstance(place, Accession) else element.scan(place.scan_id)
 
     def _upload(self, request: UploadRequest, *, progress: bool | Listener | None, stop: threading.Event) -> Report:
         return self._run([self._plan(request)], progress=progress, stop=stop)
