@@ -12,7 +12,7 @@ install: .venv/installed
 	touch $@
 
 demo: install  ## upload real images to a sandbox and look at the report
-	$(BIN)/python -m xnat_upload.sandbox.demo
+	$(BIN)/python -m xnat_upload.demo
 
 test: lint types unit  ## everything CI runs
 

@@ -15,6 +15,7 @@ from xnat_upload.errors import AlreadyExistsError
 from xnat_upload.identifiers import Accession, Resource, Scan, check_file_name
 from xnat_upload.scan_types import scan_type_for
 from xnat_upload.settings import TransferSettings
+from xnat_upload.store import Locks
 
 if TYPE_CHECKING:
     import pyxnat
@@ -103,6 +104,7 @@ class ArchiveAccess:
         self._interface = interface
         self._connection = Connection(interface, settings=settings, headers=headers)
         self._archive = Archive(self._connection)
+        self._locks = Locks()
 
     @property
     def server(self) -> str:

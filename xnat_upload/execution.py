@@ -12,7 +12,7 @@ from xnat_upload.errors import InvalidIdentifierError
 from xnat_upload.plan import Plan
 from xnat_upload.progress import Listener, Meter, shown
 from xnat_upload.settings import TransferSettings
-from xnat_upload.store import Creation, ResourceStore
+from xnat_upload.store import Creation, Locks, ResourceStore
 from xnat_upload.transfer import ResourceResult, transfer
 
 logger = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ def carry_out(
     plans: Sequence[Plan],
     *,
     archive: Archive,
+    locks: Locks,
     settings: TransferSettings,
     progress: bool | Listener | None,
     stop: threading.Event,
@@ -50,8 +51,8 @@ def carry_out(
             "Two plans are for one resource, which can have one writer only. Plan their files together, and name each "
             "session in one way, by its accession ID."
         )
-    creation = Creation(archive)
-    stores = {plan.resource: ResourceStore(plan, archive=archive, creation=creation) for plan in plans}
+    creation = Creation(archive, locks=locks)
+    stores = {plan.resource: ResourceStore(plan, archive=archive, creation=creation, locks=locks) for plan in plans}
     free = [plan for plan in plans if not plan.refused]
     bytes_total = sum(plan.bytes_to_send for plan in free)
     with shown(progress, bytes_total=bytes_total) as listener:

@@ -4,13 +4,41 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from weakref import WeakValueDictionary
 
 from xnat_upload.archive import Archive
-from xnat_upload.identifiers import Accession, Scan
+from xnat_upload.identifiers import Accession, Resource, Scan
 from xnat_upload.listing import Listing
 from xnat_upload.plan import Form, Plan, Shipment
 from xnat_upload.transfer import SentBody
+
+
+class Locks:
+    """One lock for each session and each resource, for all threads that share a login.
+
+    They keep the rule of one writer in a resource also where a service calls one uploader from many threads.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: WeakValueDictionary[Accession | Resource, _Lock] = WeakValueDictionary()
+
+    @contextmanager
+    def hold(self, place: Accession | Resource) -> Iterator[None]:
+        """Wait until nobody else holds the place, and hold it."""
+        with self._guard:
+            lock = self._locks.setdefault(place, _Lock())
+        with lock.lock:
+            yield
+
+
+class _Lock:
+    """A lock that can be forgotten once nobody holds it or waits for it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
 
 
 class Creation:
@@ -21,18 +49,15 @@ class Creation:
     "What an ideal uploader should do", 2).
     """
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, *, locks: Locks) -> None:
         self._archive = archive
-        self._guard = threading.Lock()
-        self._locks: defaultdict[Accession, threading.Lock] = defaultdict(threading.Lock)
+        self._locks = locks
         self._created: set[Scan] = set()
 
     def ensure(self, plan: Plan) -> None:
         """Make sure that the scan and the resource of a plan exist."""
         scan = plan.resource.scan
-        with self._guard:
-            lock = self._locks[scan.accession]
-        with lock:
+        with self._locks.hold(scan.accession):
             if plan.scan_type is not None and scan not in self._created:
                 self._archive.create_scan(scan, scan_type=plan.scan_type)
                 self._created.add(scan)
@@ -42,10 +67,15 @@ class Creation:
 class ResourceStore:
     """The resource of one plan."""
 
-    def __init__(self, plan: Plan, *, archive: Archive, creation: Creation) -> None:
+    def __init__(self, plan: Plan, *, archive: Archive, creation: Creation, locks: Locks) -> None:
+        self._locks = locks
         self._plan = plan
         self._archive = archive
         self._creation = creation
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Be the only writer of the resource in this process, while the context lasts."""
+        return self._locks.hold(self._plan.resource)
 
     def prepare(self) -> None:
         """Make sure that the scan and the resource exist and may be written."""

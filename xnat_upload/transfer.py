@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -42,6 +43,9 @@ _POLL_SECONDS = 2.0
 
 class Store(Protocol):
     """One resource of an archive."""
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Be the only writer while the context lasts."""
 
     def prepare(self) -> None:
         """Make sure that the scan and the resource exist and may be written."""
@@ -165,6 +169,20 @@ class _Carrier:
 
     def carry_out(self) -> ResourceResult:
         """Send what the plan says, verify, send once more what did not arrive, verify again."""
+        with self._store.hold():
+            result = self._carry_out()
+        logger.info(
+            "Resource %s of scan %s: %d of %d files are in the archive.",
+            self._plan.resource.label,
+            self._plan.resource.scan.scan_id,
+            sum(outcome.ok for outcome in result.outcomes),
+            len(result.outcomes),
+        )
+        for outcome in result.outcomes:
+            logger.debug("%s of %s: %s (%s)", outcome.name, outcome.destination, outcome.status, outcome.reason)
+        return result
+
+    def _carry_out(self) -> ResourceResult:
         error: XnatUploadError | None = None
         try:
             if self._plan.shipments:

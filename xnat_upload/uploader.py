@@ -234,4 +234,6 @@ class Uploader(ArchiveAccess):
     def _carry_out(
         self, plans: Sequence[Plan], *, progress: bool | Listener | None, stop: threading.Event
     ) -> list[ResourceResult]:
-        return carry_out(plans, archive=self._archive, settings=self.settings, progress=progress, stop=stop)
+        return carry_out(
+            plans, archive=self._archive, locks=self._locks, settings=self.settings, progress=progress, stop=stop
+        )
