@@ -1,0 +1,187 @@
+"""Bytes on their way out: one file, a part of it, a member of an archive, or a whole resource as an archive."""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from email.utils import formatdate, parsedate_to_datetime
+from pathlib import Path
+from urllib.parse import unquote_plus
+
+from xnat_upload.sandbox.routes.answers import RESTLET_HEADERS, Answer, Refusal
+from xnat_upload.sandbox.routes.request import Request
+from xnat_upload.sandbox.store.files import served_path
+from xnat_upload.sandbox.store.records import Resource
+
+CONTENT_TYPES = {
+    ".bmp": "image/bmp",
+    ".gif": "image/gif",
+    ".html": "text/html",
+    ".jpg": "image/jpeg",
+    ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".tiff": "image/tiff",
+    ".txt": "text/plain",
+    ".xml": "text/xml",
+}
+BLOCK_BYTES = 1 << 18
+RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
+ARCHIVE_TYPES = ("application/zip", "application/x-tar", "application/x-gtar")
+
+
+def is_archive_request(request: Request) -> bool:
+    """Tell whether the answer is to be a zip or a tar."""
+    return request.format in ARCHIVE_TYPES
+
+
+def file_answer(request: Request, path: Path) -> Answer:
+    """Give one file, or the range of it that was asked for; there is no ETag (write contract, §3)."""
+    status = path.stat()
+    headers = (
+        *RESTLET_HEADERS,
+        ("content-type", CONTENT_TYPES.get(path.suffix.lower(), "application/octet-stream")),
+        ("last-modified", formatdate(status.st_mtime, usegmt=True)),
+        ("cache-control", "must-revalidate"),
+        ("content-disposition", f'attachment; filename="{path.name}"'),
+    )
+    if _is_unmodified(request, int(status.st_mtime)):
+        return Answer(304, headers)
+    wanted = request.headers.get("range")
+    if wanted is None:
+        return Answer(200, (*headers, ("content-length", str(status.st_size))), _blocks(path, 0, status.st_size))
+    if "," in wanted:
+        raise Refusal(501)
+    match = RANGE.match(wanted.strip())
+    if match is None or not any(match.groups()):
+        return Answer(200, (*headers, ("content-length", str(status.st_size))), _blocks(path, 0, status.st_size))
+    first, last = match.groups()
+    if first:
+        start, end = int(first), min(int(last or status.st_size - 1), status.st_size - 1)
+    else:
+        start, end = max(status.st_size - int(last), 0), status.st_size - 1
+    if start > end:
+        return Answer(416, (*RESTLET_HEADERS, ("content-range", f"bytes */{status.st_size}")))
+    headers = (
+        *headers,
+        ("content-range", f"bytes {start}-{end}/{status.st_size}"),
+        ("content-length", str(end - start + 1)),
+    )
+    return Answer(206, headers, _blocks(path, start, end - start + 1))
+
+
+def _is_unmodified(request: Request, modified: int) -> bool:
+    since = request.headers.get("if-modified-since")
+    if since is None:
+        return False
+    try:
+        return modified <= parsedate_to_datetime(since).timestamp()
+    except ValueError:
+        return False
+
+
+def _blocks(path: Path, start: int, size: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        file.seek(start)
+        while size > 0 and (block := file.read(min(size, BLOCK_BYTES))):
+            size -= len(block)
+            yield block
+
+
+def member_answer(request: Request, path: Path, member: str) -> Answer:
+    """Give one member of a stored zip."""
+    name = unquote_plus(member)
+    with zipfile.ZipFile(path) as archive:
+        if name not in archive.namelist():
+            raise Refusal(404, "Unable to find file.")
+    content_type = CONTENT_TYPES.get(Path(name).suffix.lower(), "application/octet-stream")
+    return Answer(200, (*RESTLET_HEADERS, ("content-type", content_type)), _member_blocks(path, name))
+
+
+def _member_blocks(path: Path, name: str) -> Iterator[bytes]:
+    with zipfile.ZipFile(path) as archive, archive.open(name) as member:
+        while block := member.read(BLOCK_BYTES):
+            yield block
+
+
+def archive_answer(request: Request, resources: list[Resource]) -> Answer:
+    """Give all files of some resources as one zip or tar; without any file it is 404."""
+    files = [found for resource in resources for found in _named_files(request, resource)]
+    if not files:
+        raise Refusal(404, "Unable to find file.")
+    session = request.archive.sessions.get(resources[0].owner.id)
+    name = session.label if session else resources[0].owner.id
+    kind = request.format
+    suffix = {"application/zip": "zip", "application/x-tar": "tar"}.get(kind, "tar.gz")
+    headers = (
+        *RESTLET_HEADERS,
+        ("content-type", kind),
+        ("content-disposition", f'attachment; filename="{name}.{suffix}"'),
+    )
+    return Answer(200, headers, _zipped(files) if kind == "application/zip" else _tarred(files, suffix))
+
+
+def _named_files(request: Request, resource: Resource) -> Iterator[tuple[str, Path]]:
+    owner, archive = resource.owner, request.archive
+    if owner.level == "scans":
+        session = archive.sessions[owner.id]
+        scan = archive.scan(session, owner.scan_id)
+        kind = re.sub(r"[^A-Za-z0-9_-]", "_", scan.fields.get("type", "")) if scan else ""
+        folder = f"{session.label}/scans/{owner.scan_id}{f'-{kind}' if kind else ''}"
+    elif owner.level == "experiments":
+        folder = archive.sessions[owner.id].label
+    else:
+        folder = owner.id
+    catalog_path = archive.catalog_path(resource)
+    for entry in archive.catalogs.read(catalog_path, catalog_id=resource.label).entries.values():
+        path = served_path(archive, catalog_path, entry)
+        if path is not None:
+            yield f"{folder}/resources/{resource.label}/files/{entry.uri}", path
+
+
+class _Spout(io.RawIOBase):
+    """What an archive writer writes into; its content is taken out block by block."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._position = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self._parts.append(bytes(data))
+        self._position += len(data)
+        return len(data)
+
+    def taken(self) -> bytes:
+        """Give what has been written since the last time."""
+        data = b"".join(self._parts)
+        self._parts.clear()
+        return data
+
+
+def _zipped(files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
+    spout = _Spout()
+    with zipfile.ZipFile(spout, "w", zipfile.ZIP_STORED) as archive:
+        for name, path in files:
+            with path.open("rb") as source, archive.open(name, "w", force_zip64=True) as member:
+                while block := source.read(BLOCK_BYTES):
+                    member.write(block)
+                    yield spout.taken()
+    yield spout.taken()
+
+
+def _tarred(files: Iterable[tuple[str, Path]], suffix: str) -> Iterator[bytes]:
+    spout = _Spout()
+    with tarfile.open(fileobj=spout, mode="w|gz" if suffix == "tar.gz" else "w|") as archive:
+        for name, path in files:
+            archive.add(path, arcname=name)
+            yield spout.taken()
+    yield spout.taken()

@@ -1,0 +1,248 @@
+"""Experiments, which here are image sessions: list, read, write, share, delete (read contract, §3)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty, stream, text
+from xnat_upload.sandbox.routes.documents import item_answer
+from xnat_upload.sandbox.routes.filters import chosen_columns, filtered, page
+from xnat_upload.sandbox.routes.projects import now
+from xnat_upload.sandbox.routes.request import Request
+from xnat_upload.sandbox.routes.schema import (
+    ALL_TYPES,
+    SESSION_FIELDS,
+    SESSION_TYPES,
+    fields_from_query,
+)
+from xnat_upload.sandbox.routes.subjects import check_label, make_subject
+from xnat_upload.sandbox.routes.tables import Table, table_answer
+from xnat_upload.sandbox.routes.targets import (
+    can_edit_session,
+    can_read_session,
+    readable_project,
+    readable_session,
+    readable_subject,
+)
+from xnat_upload.sandbox.routes.xmlbody import XmlItem, xml_item
+from xnat_upload.sandbox.store import access
+from xnat_upload.sandbox.store.deletion import delete_session
+from xnat_upload.sandbox.store.records import Project, Session
+
+LIST_COLUMNS = ("ID", "project", "date", "xsiType", "label", "insert_date")
+KNOWN_COLUMNS = (*LIST_COLUMNS, "subject_ID", "subject_label", "insert_user", *SESSION_FIELDS)
+
+
+def list_experiments(request: Request) -> Answer:
+    """``GET /data/projects/{P}[/subjects/{S}]/experiments``; here filters do work (§3.1)."""
+    name = request.params["project"]
+    project = readable_project(request, name)
+    if project is None:
+        raise Refusal(404, f"Unable to identify project {name}")
+    sessions = request.archive.sessions_of(project)
+    if "subject" in request.params:
+        subject = readable_subject(request, request.params["subject"], project)
+        if subject is None:
+            raise Refusal(404, f"Unable to identify subject {request.params['subject']}")
+        sessions = [one for one in sessions if one.subject_id == subject.id]
+    if not access.can_read_data(request.user, project):
+        raise Refusal(403, f"Unable to read experiments for Project: {project.id}")
+    root = request.query.get("xsiType") or "xnat:subjectAssessorData"
+    if root not in ALL_TYPES and root != "xnat:subjectAssessorData" and "," not in root:
+        return stream("application/json", [])  # every exception here is a 200 without a body (§3.1)
+    try:
+        return _session_table(request, sessions, project=project)
+    except ValueError:
+        return stream("application/json", [])
+
+
+def list_all_experiments(request: Request) -> Answer:
+    """``GET /data/experiments``: whatever the user may read."""
+    sessions = [one for one in request.archive.all_sessions() if can_read_session(request, one)]
+    return _session_table(request, sessions, project=None)
+
+
+def _session_table(request: Request, sessions: list[Session], *, project: Project | None) -> Answer:
+    wanted_type = request.query.get("xsiType")
+    # A single type becomes the root element, and the name of the key column follows it.
+    root = wanted_type if wanted_type in ALL_TYPES else "xnat:subjectAssessorData"
+    key = f"{root.lower()}/id"
+    names = {name: name for name in KNOWN_COLUMNS}
+    names |= {f"{prefix}/{name}": name for prefix in (root, "xnat:experimentData") for name in KNOWN_COLUMNS}
+    rows = filtered((_row(request, one) for one in sessions), request.query, names)
+    selected, is_page = page(rows, request.query)
+    columns = chosen_columns(request.query, KNOWN_COLUMNS, LIST_COLUMNS)
+    cells = []
+    for row in selected:
+        shown = {**row, key: row["ID"], "URI": f"/data/experiments/{row['ID']}"}
+        if project and project.id != row["project"]:
+            # Rewritten after the query: a filter on the label has matched the primary one (§3.1).
+            session = request.archive.sessions[row["ID"]]
+            shown |= {"label": session.label_in(project.id), "project": project.id}
+        cells.append([shown.get(name, "") for name in (key, *columns, "URI")])
+    title = None if project else "Matching experiments"
+    table = Table(columns=(key, *columns, "URI"), rows=cells, title=title, with_total=not is_page)
+    return table_answer(table, request)
+
+
+def _row(request: Request, session: Session) -> dict[str, str]:
+    subject = request.archive.subjects.get(session.subject_id)
+    return {
+        **session.fields,
+        "ID": session.id,
+        "project": session.project,
+        "label": session.label,
+        "xsiType": session.xsi_type,
+        "subject_ID": session.subject_id,
+        "subject_label": subject.label if subject else "",
+        "insert_date": session.insert_date,
+        "insert_user": session.insert_user,
+    }
+
+
+def _find(request: Request) -> tuple[Project | None, Session | None]:
+    """Find by global ID without a look at the project, then by label in it (§3.2)."""
+    params = request.params
+    project = readable_project(request, params["project"]) if "project" in params else None
+    if "subject" in params and project is None:
+        raise Refusal(404)
+    return project, readable_session(request, params["experiment"], project)
+
+
+def read_experiment(request: Request) -> Answer:
+    """``GET …/experiments/{E}``; an unknown tail is ignored, so ``…/scans`` gives the whole session."""
+    _, session = _find(request)
+    if session is None:
+        raise Refusal(404, "Unable to find the specified experiment.")
+    tail = request.tail.strip("/")
+    if tail == "status":
+        return text("active")
+    if tail.startswith("projects"):
+        rows = []
+        for name in (session.project, *session.shares):
+            project = request.archive.projects[name]
+            rows.append([session.label_in(name), project.id, project.secondary_id, project.name])
+        return table_answer(Table(columns=("label", "ID", "Secondary_ID", "Name"), rows=rows), request)
+    return item_answer(session, request)
+
+
+def put_experiment(request: Request) -> Answer:
+    """``PUT …/experiments/{E}``: 201 with the ID when new, 200 with the ID otherwise (§3.4)."""
+    project, session = _find(request)
+    in_subject = "subject" in request.params
+    tail = request.tail.strip("/")
+    if tail.startswith("projects/") and session:
+        return _share(request, session, tail.removeprefix("projects/"))
+    if not in_subject and (tail or project is None or session is None):
+        return _refuse_short_route(request, project, session)
+    if session and project and project.id not in (session.project, *session.shares):
+        session = None
+    item = xml_item(request)
+    xsi_type = item.xsi_type if item else request.query.get("xsiType") or (session.xsi_type if session else "")
+    if not xsi_type:
+        raise Refusal(417, "Need PUT Contents")
+    if xsi_type not in ALL_TYPES:
+        raise Refusal(400, f"Element not found: '{xsi_type}'")
+    if xsi_type not in SESSION_TYPES:
+        raise Refusal(422, "Only xnat:Subject documents can be PUT to this address.")
+    assert project is not None
+    fields = _fields(request, item, xsi_type)
+    if session is None:
+        return _create(request, project, xsi_type, fields)
+    if not can_edit_session(request, session):
+        raise Refusal(403, "Specified user account has insufficient edit privileges for experiments in this project.")
+    request.event_id()
+    label = request.query.get("label")
+    if label and label != session.label:
+        if request.archive.session_labelled(label, project=project):
+            raise Refusal(409, "Specified label is already in use.")
+        _rename(request, session, check_label(label))
+        return empty()
+    request.archive.save(replace(session, fields={**session.fields, **fields}))
+    return text(session.id)
+
+
+def _fields(request: Request, item: XmlItem | None, xsi_type: str) -> dict[str, str]:
+    fields = {key: value for key, value in (item.fields if item else {}).items() if key in SESSION_FIELDS}
+    for one in (xsi_type, "xnat:imageSessionData", "xnat:experimentData"):
+        fields |= fields_from_query(request.query.pairs, one, list(SESSION_FIELDS))
+    return fields
+
+
+def _refuse_short_route(request: Request, project: Project | None, session: Session | None) -> Answer:
+    """Refuse ``PUT /projects/P/experiments/E/scans/…``, which is no route for writing (§0.1)."""
+    xsi_type = request.query.get("xsiType")
+    labelled = (
+        session is not None and project is not None and session.label_in(project.id) == request.params["experiment"]
+    )
+    if labelled:
+        raise Refusal(400)
+    if xsi_type and xsi_type not in SESSION_TYPES:
+        raise Refusal(422, "Only xnat:Subject documents can be PUT to this address.")
+    if session is not None:
+        raise Refusal(400)
+    raise Refusal(417, "Need PUT Contents")
+
+
+def _create(request: Request, project: Project, xsi_type: str, fields: dict[str, str]) -> Answer:
+    if not access.can_edit_data(request.user, project):
+        raise Refusal(403, "Specified user account has insufficient create privileges for experiments in this project.")
+    request.event_id()
+    label = check_label(request.query.get("label") or request.params["experiment"])
+    with request.archive.lock:
+        if request.archive.session_labelled(label, project=project):
+            raise Refusal(409, "Specified label is already in use.")
+        name = request.params["subject"]
+        # A missing subject is created: a typing mistake in the path succeeds (§3.4).
+        subject = request.archive.subject(name, project=project) or make_subject(request, project, name, {})
+        session = Session(
+            id=request.archive.next_session_id(),
+            xsi_type=xsi_type,
+            project=project.id,
+            subject_id=subject.id,
+            label=label,
+            fields=fields,
+            insert_date=now(),
+            insert_user=request.user.login,
+        )
+        request.archive.save(session)
+    return text(session.id, status=201)
+
+
+def _rename(request: Request, session: Session, label: str) -> None:
+    archive = request.archive
+    with archive.lock:
+        folder = archive.archive_folder / session.project / "arc001"
+        if (folder / session.label).exists():
+            (folder / session.label).rename(folder / label)
+        old, new = f"{session.project}/arc001/{session.label}/", f"{session.project}/arc001/{label}/"
+        archive.save(replace(session, label=label))
+        for resource in archive.resources_of_session(session):
+            archive.save(replace(resource, catalog=resource.catalog.replace(old, new, 1)))
+
+
+def _share(request: Request, session: Session, name: str) -> Answer:
+    target = readable_project(request, name)
+    if target is None:
+        raise Refusal(404, f"Unable to identify project: {name}")
+    if not (can_edit_session(request, session) and access.can_edit_data(request.user, target)):
+        raise Refusal(403, "Specified user account has insufficient create privileges for experiments in this project.")
+    if target.id in (session.project, *session.shares):
+        raise Refusal(409, f"Already assigned to project: {target.id}")
+    label = request.query.get("label")
+    if request.archive.session_labelled(label or session.label, project=target):
+        raise Refusal(409, f"Label already in use: {label}")
+    request.archive.save(replace(session, shares={**session.shares, target.id: label}))
+    return empty()
+
+
+def remove_experiment(request: Request) -> Answer:
+    """``DELETE …/experiments/{E}``."""
+    _, session = _find(request)
+    if session is None:
+        raise Refusal(404, "Unable to find the specified experiment.")
+    if not access.can_own(request.user, request.archive.projects[session.project]):
+        raise Refusal(403, "User account doesn't have permission to modify this session.")
+    request.event_id()
+    delete_session(request.archive, session)
+    return empty()

@@ -1,0 +1,258 @@
+"""Projects: list, read, write, delete; accessibility and members (read contract, §2)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime
+from typing import get_args
+
+from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty, text
+from xnat_upload.sandbox.routes.documents import item_answer
+from xnat_upload.sandbox.routes.filters import chosen_columns, filtered
+from xnat_upload.sandbox.routes.request import Request
+from xnat_upload.sandbox.routes.schema import PROJECT_FIELDS, fields_from_query
+from xnat_upload.sandbox.routes.tables import Table, table_answer
+from xnat_upload.sandbox.routes.targets import readable_project
+from xnat_upload.sandbox.routes.xmlbody import xml_item
+from xnat_upload.sandbox.site import Accessibility, Role
+from xnat_upload.sandbox.store import access
+from xnat_upload.sandbox.store.deletion import delete_project
+from xnat_upload.sandbox.store.records import Project, User
+
+LIST_COLUMNS = ("ID", "secondary_ID", "name", "description", "pi_firstname", "pi_lastname")
+LEGAL_ID = re.compile(r"[A-Za-z0-9_-]+")
+ACCESS_PARAMETERS = ("accessible", "owner", "member", "collaborator", "data", "users", "recent", "favorite", "admin")
+GROUP_NAMES: dict[Role, str] = {"owner": "Owners", "member": "Members", "collaborator": "Collaborators"}
+
+
+def now() -> str:
+    """Give the time as database timestamps are written."""
+    return datetime.now().isoformat(sep=" ", timespec="milliseconds")
+
+
+def list_projects(request: Request) -> Answer:
+    """``GET /data/projects``."""
+    if any(name in request.query for name in ACCESS_PARAMETERS):
+        return _list_accessible(request)
+    projects = _visible(request)
+    if request.query.get("restrict") == "edit":
+        projects = [one for one in projects if access.can_edit_data(request.user, one)]
+    elif request.query.get("restrict") == "delete":
+        projects = [one for one in projects if access.can_own(request.user, one)]
+    rows = [_row(project) for project in projects]
+    known = [*LIST_COLUMNS, "keywords", "note", "alias", "insert_date", "insert_user"]
+    # For everybody but data administrators the permission clause replaces the filter: it is
+    # silently ignored, and all readable projects come back (§2.1).
+    if request.user.site_admin:
+        names = {name: name for name in known} | {f"xnat:projectData/{name}": name for name in known}
+        rows = filtered(rows, request.query, names)
+    columns = [*chosen_columns(request.query, known, LIST_COLUMNS), "URI"]
+    return table_answer(Table(columns=columns, rows=[[row.get(name, "") for name in columns] for row in rows]), request)
+
+
+def _visible(request: Request) -> list[Project]:
+    with request.archive.lock:
+        projects = list(request.archive.projects.values())
+    return [one for one in projects if access.can_read_project(request.user, one)]
+
+
+def _row(project: Project) -> dict[str, str]:
+    return {
+        **project.fields,
+        "ID": project.id,
+        "secondary_ID": project.secondary_id,
+        "name": project.name,
+        "alias": ",".join(project.aliases),
+        "insert_date": project.insert_date,
+        "insert_user": project.insert_user,
+        "URI": f"/data/projects/{project.id}",
+    }
+
+
+def _list_accessible(request: Request) -> Answer:
+    """Another handler with other, lower-case keys and no URI (§2.1)."""
+    login = request.user.login
+    columns = [
+        "id", "name", "description", "secondary_id", "pi", "project_invs", "project_access", "project_access_img",
+        "insert_date", "insert_user", f"user_role_{login}", f"last_accessed_{login}",
+    ]  # fmt: skip
+    wanted = {role for role in GROUP_NAMES if request.query.is_true(role)}
+    rows = []
+    for project in _visible(request):
+        role = project.members.get(login)
+        if wanted and role not in wanted:
+            continue
+        fields = project.fields
+        investigator = " ".join(filter(None, (fields.get("pi_firstname"), fields.get("pi_lastname"))))
+        rows.append([
+            project.id, project.name, fields.get("description", ""), project.secondary_id, investigator, "",
+            project.accessibility, "", project.insert_date, project.insert_user,
+            GROUP_NAMES[role] if role else "", "",
+        ])  # fmt: skip
+    return table_answer(Table(columns=columns, rows=rows, title="Projects"), request)
+
+
+def read_project(request: Request) -> Answer:
+    """``GET /data/projects/{P}``; an unknown tail is 400."""
+    project = readable_project(request, request.params["project"])
+    if project is None:
+        raise Refusal(404, "Unable to find the specified experiment.")  # sic
+    tail = request.tail.lstrip("/")
+    if not tail:
+        return item_answer(project, request)
+    if tail.startswith(("prearchive_code", "current_arc")) or tail == "quarantine_code":
+        return text("0" if "code" in tail else "arc001")
+    raise Refusal(400)
+
+
+def put_project(request: Request) -> Answer:
+    """``PUT /data/projects/{P}``: 200 without a body for new and old alike."""
+    name = request.params["project"]
+    user = request.user
+    if user.login == "guest":
+        raise Refusal(403)
+    existing = readable_project(request, name)
+    if existing is None and not request.archive.site.allow_non_admin_project_creation and not user.site_admin:
+        raise Refusal(403, f"User {user.login} doesn't have permission to create projects on this system")
+    if request.tail.strip("/"):
+        raise Refusal(400)
+    if existing and not access.can_own(user, existing):
+        raise Refusal(403, f"User {user.login} doesn't have permission to edit the project {name}")
+    item = xml_item(request)
+    fields = dict(item.fields) if item else {}
+    wanted = ["ID", "secondary_ID", "name", "alias", *PROJECT_FIELDS]
+    fields |= fields_from_query(request.query.pairs, "xnat:projectData", wanted)
+    project_id = fields.pop("ID", "") or (existing.id if existing else name)
+    if project_id.lower() != (existing.id if existing else name).lower():
+        raise Refusal(417, "The project ID for the REST call must match the value in submitted request body.")
+    if not LEGAL_ID.fullmatch(project_id):
+        raise Refusal(417, "Invalid character in project ID.")
+    if project_id in request.archive.deleted_projects:
+        raise Refusal(403, f"Project '{project_id}' was used in a previously deleted project and cannot be reused.")
+    request.event_id()
+    with request.archive.lock:
+        base = existing or Project(
+            id=project_id, members={user.login: "owner"}, insert_date=now(), insert_user=user.login
+        )
+        alias = fields.pop("alias", "")
+        project = replace(
+            base,
+            secondary_id=fields.pop("secondary_ID", base.secondary_id),
+            name=fields.pop("name", base.name),
+            aliases=(*base.aliases, alias) if alias and alias not in base.aliases else base.aliases,
+            fields={**base.fields, **{key: value for key, value in fields.items() if key in PROJECT_FIELDS}},
+        )
+        clashes = conflicts(request, project)
+        if clashes:
+            message = f"Requested new project conflicts with existing projects: {', '.join(clashes)}"
+            raise Refusal(409, message)
+        level = request.query.get("accessibility")
+        if level in get_args(Accessibility):
+            project = replace(project, accessibility=level)
+        request.archive.save(project)
+    return empty()
+
+
+def conflicts(request: Request, project: Project) -> list[str]:
+    """Find names taken by other projects: IDs, names, secondary IDs and aliases share one space, without case."""
+    mine = {name.lower() for name in (project.id, project.secondary_id, project.name, *project.aliases) if name}
+    return [
+        other.id
+        for other in request.archive.projects.values()
+        if other.id != project.id
+        and mine & {name.lower() for name in (other.id, other.secondary_id, other.name, *other.aliases) if name}
+    ]
+
+
+def remove_project(request: Request) -> Answer:
+    """``DELETE /data/projects/{P}``: a missing one is 400."""
+    project = readable_project(request, request.params["project"])
+    if project is None or request.tail.strip("/"):
+        raise Refusal(400)
+    if not access.can_own(request.user, project):
+        raise Refusal(403)
+    request.event_id()
+    delete_project(request.archive, project)
+    return empty()
+
+
+def read_accessibility(request: Request) -> Answer:
+    """``GET /data/projects/{P}/accessibility``."""
+    return text(_project_or_404(request).accessibility)
+
+
+def put_accessibility(request: Request) -> Answer:
+    """``PUT /data/projects/{P}/accessibility/{level}``."""
+    level = request.tail.strip("/")
+    if not level:
+        raise Refusal(400, "You must specify the ACCESS_ID parameter for this PUT call")
+    project = _project_or_404(request)
+    if not access.can_own(request.user, project):
+        raise Refusal(403)
+    if level not in get_args(Accessibility):
+        raise Refusal(500)
+    request.archive.save(replace(project, accessibility=level))
+    return text(level)
+
+
+def _project_or_404(request: Request) -> Project:
+    name = request.params["project"]
+    project = readable_project(request, name)
+    if project is None:
+        raise Refusal(404, f"Could not find the project with ID '{name}'")
+    return project
+
+
+def list_members(request: Request) -> Answer:
+    """``GET /data/projects/{P}/users``: for those who may edit the project."""
+    project = _project_or_404(request)
+    if not access.can_own(request.user, project):
+        raise Refusal(403, "Access Denied: Only project owners and site managers can access user resources.")
+    return _members_table(request, project)
+
+
+def _members_table(request: Request, project: Project) -> Answer:
+    columns = ("GROUP_ID", "displayname", "login", "firstname", "lastname", "email")
+    rows = sorted(
+        (
+            [f"{project.id}_{role}", GROUP_NAMES[role], login, login, login, ""]
+            for login, role in project.members.items()
+        ),
+        key=lambda row: row[0],
+        reverse=True,
+    )
+    return table_answer(Table(columns=columns, rows=rows, title="Projects"), request)
+
+
+def put_member(request: Request) -> Answer:
+    """``PUT /data/projects/{P}/users/{group}/{user}``: strangers are invited by mail, which is not sent here."""
+    project, role, users = _membership(request)
+    members = {**project.members, **{user.login: role for user in users if user.login != "guest"}}
+    if any(user.login == "guest" for user in users):
+        raise Refusal(412)
+    project = replace(project, members=members)
+    request.archive.save(project)
+    return _members_table(request, project)
+
+
+def delete_member(request: Request) -> Answer:
+    """``DELETE /data/projects/{P}/users/{group}/{user}``."""
+    project, role, users = _membership(request)
+    gone = {user.login for user in users if project.members.get(user.login) == role}
+    members = {login: other for login, other in project.members.items() if login not in gone}
+    project = replace(project, members=members)
+    request.archive.save(project)
+    return _members_table(request, project)
+
+
+def _membership(request: Request) -> tuple[Project, Role, list[User]]:
+    project = _project_or_404(request)
+    if not access.can_own(request.user, project):
+        raise Refusal(403)
+    group = request.params["group"]
+    role = next((role for role, title in GROUP_NAMES.items() if group in (role, title, f"{project.id}_{role}")), None)
+    if role is None:
+        raise Refusal(404, f"Could not find the group {group} in the project {project.id}")
+    logins = [login.strip() for login in request.params["user"].split(",")]
+    return project, role, [request.archive.users[login] for login in logins if login in request.archive.users]

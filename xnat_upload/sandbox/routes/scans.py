@@ -1,0 +1,207 @@
+"""Scans: list, read, write, delete (read contract, §4)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty
+from xnat_upload.sandbox.routes.documents import item_answer
+from xnat_upload.sandbox.routes.filters import chosen_columns
+from xnat_upload.sandbox.routes.projects import LEGAL_ID
+from xnat_upload.sandbox.routes.request import Request
+from xnat_upload.sandbox.routes.schema import (
+    ABSTRACT_SCAN_TYPE,
+    ALL_TYPES,
+    SCAN_FIELDS,
+    SCAN_TYPES,
+    fields_from_query,
+)
+from xnat_upload.sandbox.routes.tables import Table, table_answer
+from xnat_upload.sandbox.routes.targets import (
+    can_edit_session,
+    readable_project,
+    readable_session,
+    readable_subject,
+)
+from xnat_upload.sandbox.routes.xmlbody import xml_item
+from xnat_upload.sandbox.store import access
+from xnat_upload.sandbox.store.deletion import delete_scan
+from xnat_upload.sandbox.store.records import Scan, Session
+
+LIST_COLUMNS = ("xnat_imagescandata_id", "ID", "type", "quality", "xsiType", "note", "series_description")
+
+
+def _listed_session(request: Request) -> Session:
+    params = request.params
+    project = None
+    if "project" in params:
+        project = readable_project(request, params["project"])
+        if project is None:
+            raise Refusal(500)  # XNAT uses the project it did not find (§4.1)
+        if readable_subject(request, params["subject"], project) is None:
+            raise Refusal(404)
+    session = readable_session(request, params["experiment"], project)
+    if session is None:
+        raise Refusal(404 if project else 500)
+    return session
+
+
+def list_scans(request: Request) -> Answer:
+    """``GET …/scans``; filters are ignored."""
+    session = _listed_session(request)
+    known = {*LIST_COLUMNS, *SCAN_FIELDS}
+    columns = chosen_columns(request.query, known, LIST_COLUMNS)
+    if "ID" not in columns:
+        raise Refusal(500)
+    rows = []
+    for scan in request.archive.scans_of(session):
+        row = {
+            **scan.fields,
+            "xnat_imagescandata_id": str(scan.row_id),
+            "ID": scan.id,
+            "xsiType": scan.xsi_type,
+        }
+        uri = f"/data/experiments/{session.id}/scans/{scan.id}"
+        rows.append([*(row.get(name, "") for name in columns), uri])
+    return table_answer(Table(columns=(*columns, "URI"), rows=rows), request)
+
+
+def _session(request: Request) -> Session | None:
+    """Find the session; an unknown project or subject in the path is passed over (§4.2)."""
+    params = request.params
+    project = readable_project(request, params["project"]) if "project" in params else None
+    session = readable_session(request, params["experiment"], project)
+    if session and project and project.id not in (session.project, *session.shares):
+        session = None
+    return session
+
+
+def read_scan(request: Request) -> Answer:
+    """``GET …/scans/{ID}``; an unknown tail is ignored."""
+    session = _session(request)
+    scan = request.archive.scan(session, request.params["scan"]) if session else None
+    if scan is None:
+        raise Refusal(404, "Unable to find the specified scan.")
+    return item_answer(scan, request)
+
+
+def put_scan(request: Request) -> Answer:
+    """``PUT …/scans/{ID}``: 200 without a body, new or not, and no sign of what was stored (§4.3)."""
+    tail = request.tail.strip("/")
+    if tail and not tail.startswith("projects/"):
+        raise Refusal(400)
+    item = xml_item(request)
+    session = _session(request)
+    name = request.params["scan"]
+    existing = request.archive.scan(session, name) if session else None
+    xsi_type = item.xsi_type if item else _type_from_query(request)
+    if not xsi_type and existing and not request.is_old:
+        xsi_type = existing.xsi_type
+    if not xsi_type:
+        raise Refusal(417, "Need PUT Contents")
+    _check_type(xsi_type)
+    if session is None:
+        if item and item.fields.get("image_session_ID"):
+            raise Refusal(404, "Specified image session doesn't exist.")
+        raise Refusal(417, "Specified scan must reference a valid image session.")
+    scan_id = existing.id if existing else _new_id(request, item.fields if item else {}, name)
+    existing = existing or request.archive.scan(session, scan_id)
+    if not can_edit_session(request, session):
+        kind = "edit" if existing else "create"
+        raise Refusal(403, f"Specified user account has insufficient {kind} privileges for sessions in this project.")
+    if existing and existing.xsi_type not in (xsi_type, ABSTRACT_SCAN_TYPE):
+        raise Refusal(409, "Specified xsiType differs from existing xsiType")
+    check_scan_id(scan_id)
+    request.event_id()
+    fields = {key: value for key, value in (item.fields if item else {}).items() if key in SCAN_FIELDS}
+    fields |= fields_from_query(request.query.pairs, xsi_type, list(SCAN_FIELDS))
+    save_scan(request, session, scan_id, xsi_type, fields)
+    return empty()
+
+
+def save_scan(request: Request, session: Session, scan_id: str, xsi_type: str, fields: dict[str, str]) -> None:
+    """Create or update: of two creators of one scan the second updates what the first has made."""
+    with request.archive.lock:
+        existing = request.archive.scan(session, scan_id)
+        scan = existing or Scan(
+            row_id=request.archive.next_row_id(), session_id=session.id, id=scan_id, xsi_type=xsi_type
+        )
+        request.archive.save(replace(scan, xsi_type=xsi_type, fields={**scan.fields, **fields}))
+
+
+def _type_from_query(request: Request) -> str:
+    named = request.query.get("ELEMENT_0") or request.query.get("xsiType")
+    if named:
+        return named
+    paths = (key for key, _ in request.query.pairs if ":" in key and "/" in key)
+    return next(paths, "").partition("/")[0]
+
+
+def _check_type(xsi_type: str) -> None:
+    if xsi_type not in ALL_TYPES:
+        raise Refusal(400, f"Element not found: '{xsi_type}'")
+    if xsi_type == ABSTRACT_SCAN_TYPE:
+        raise Refusal(
+            400,
+            "Multiple scan modalities can be associated here.  Please retry with the specification of a "
+            "particular modality (i.e. ?xsiType=xnat:mrScanData).",
+        )
+    if xsi_type not in SCAN_TYPES:
+        raise Refusal(
+            400,
+            f"Only Scan documents can be PUT to this address. Expected: {ABSTRACT_SCAN_TYPE} Received: {xsi_type}",
+        )
+
+
+def _new_id(request: Request, fields: dict[str, str] | object, name: str) -> str:
+    from_body = fields.get("ID", "") if isinstance(fields, dict) else ""
+    return request.query.get("ID") or from_body or name
+
+
+def check_scan_id(scan_id: str) -> None:
+    """Refuse an ID that cannot be stored, as XNAT does: with an exception, so 500."""
+    if not LEGAL_ID.fullmatch(scan_id):
+        raise Refusal(500, f"Invalid character(s) in scan ID: {scan_id}")
+
+
+def post_scan(request: Request) -> Answer:
+    """``POST …/scans``: 409 if it exists, otherwise 200 with its address."""
+    session = _listed_session(request)
+    xsi_type = _type_from_query(request) or session.xsi_type.replace("Session", "Scan")
+    if xsi_type in ALL_TYPES and xsi_type not in SCAN_TYPES:
+        raise Refusal(422, "Only Scan documents can be PUT to this address.")
+    _check_type(xsi_type)
+    if not can_edit_session(request, session):
+        raise Refusal(403, "Specified user account has insufficient create privileges for sessions in this project.")
+    taken = {scan.id for scan in request.archive.scans_of(session)}
+    free = next(str(number) for number in range(1, len(taken) + 2) if str(number) not in taken)
+    scan_id = request.query.get("ID") or free
+    if scan_id in taken:
+        raise Refusal(409, "Specified scan already exists.")
+    check_scan_id(scan_id)
+    request.event_id()
+    save_scan(request, session, scan_id, xsi_type, fields_from_query(request.query.pairs, xsi_type, list(SCAN_FIELDS)))
+    return created_address(request, scan_id)
+
+
+def created_address(request: Request, name: str) -> Answer:
+    """Give the address of something made by POST, in a header and as text."""
+    uri = f"{request.context_path}{request.path.rstrip('/')}/{name}"
+    return Answer(
+        200, (*empty().headers, ("content-type", "text/plain;charset=ISO-8859-1"), ("location", uri)), uri.encode()
+    )
+
+
+def remove_scan(request: Request) -> Answer:
+    """``DELETE …/scans/{ID}``."""
+    if request.tail.strip("/"):
+        raise Refusal(400)
+    session = _session(request)
+    scan = request.archive.scan(session, request.params["scan"]) if session else None
+    if session is None or scan is None:
+        raise Refusal(404, "Unable to find the specified scan.")
+    if not access.can_own(request.user, request.archive.projects[session.project]):
+        raise Refusal(403, "User account doesn't have permission to modify this session.")
+    request.event_id()
+    delete_scan(request.archive, scan)
+    return empty()

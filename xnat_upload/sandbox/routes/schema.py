@@ -1,0 +1,41 @@
+"""The data types this archive knows, and the short names of their fields (read contract, §4.3, §4.4)."""
+
+from __future__ import annotations
+
+STEMS_OF_BOTH = ["cr", "ct", "dx3DCraniofacial", "dx", "ecg", "eeg", "eps", "es", "esv", "gm", "gmv", "hd", "io", "meg", "mg", "mr", "nm", "op", "opt", "otherDicom", "pet", "rf", "sm", "sr", "us", "xa3D", "xa", "xc", "xcv"]
+SCAN_TYPES = frozenset(f"xnat:{stem}ScanData" for stem in (*STEMS_OF_BOTH, "mrs", "rtImage", "sc", "seg", "voiceAudio"))
+SESSION_TYPES = frozenset(f"xnat:{stem}SessionData" for stem in (*STEMS_OF_BOTH, "petmr", "rt"))
+ABSTRACT_SCAN_TYPE = "xnat:imageScanData"
+OTHER_TYPES = frozenset({"xnat:projectData", "xnat:subjectData", "xnat:resourceCatalog", "xnat:imageSessionData"})
+ALL_TYPES = SCAN_TYPES | SESSION_TYPES | OTHER_TYPES | {ABSTRACT_SCAN_TYPE}
+
+LOWER_STEMS = frozenset({"otherDicom", "rtImage", "voiceAudio", "dx3DCraniofacial", "xa3D"})
+
+SCAN_FIELDS = ["UID", "type", "note", "quality", "condition", "series_description", "documentation", "scanner", "modality", "frames", "validation_method", "validation_status", "validation_date", "validation_notes", "scanTime", "coil", "fieldStrength", "marker", "stabilization"]
+SCAN_ATTRIBUTES = frozenset({"UID", "type"})
+SESSION_FIELDS = ["date", "time", "note", "visit_id", "UID", "modality", "scanner", "acquisition_site", "operator", "coil", "fieldStrength", "marker", "stabilization", "dcmAccessionNumber", "dcmPatientId", "dcmPatientName", "session_type", "visit", "original", "prearchivePath"]
+SESSION_ATTRIBUTES = frozenset({"UID", "modality", "visit_id", "session_type", "prearchivePath"})
+SUBJECT_FIELDS = ["group", "src", "gender", "handedness", "dob", "yob", "age", "note", "education", "race", "ethnicity", "height", "weight"]
+PROJECT_FIELDS = ["description", "keywords", "note", "pi_firstname", "pi_lastname"]
+
+
+def root_element(xsi_type: str) -> str:
+    """Give the XML root of a type: ``xnat:mrSessionData`` is written ``xnat:MRSession``."""
+    prefix, _, name = xsi_type.partition(":")
+    for suffix in ("Session", "Scan"):
+        if name.endswith(f"{suffix}Data"):
+            stem = name.removesuffix(f"{suffix}Data")
+            proper = stem[0].upper() + stem[1:] if stem in LOWER_STEMS else stem.upper()
+            return f"{prefix}:{proper}{suffix}"
+    return f"{prefix}:{name.removesuffix('Data').capitalize()}"
+
+
+def fields_from_query(pairs: tuple[tuple[str, str], ...], xsi_type: str, short_names: list[str]) -> dict[str, str]:
+    """Read the fields a PUT sets: by short name, or as ``<its own type>/<path>``; others are ignored (§4.3)."""
+    fields = {}
+    for key, value in pairs:
+        if key in short_names:
+            fields[key] = value
+        elif key.startswith(f"{xsi_type}/"):
+            fields[key.removeprefix(f"{xsi_type}/")] = value
+    return fields

@@ -1,0 +1,133 @@
+"""Subjects: list, read, write, delete."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty, text
+from xnat_upload.sandbox.routes.documents import item_answer
+from xnat_upload.sandbox.routes.filters import chosen_columns, filtered, page
+from xnat_upload.sandbox.routes.projects import LEGAL_ID, now
+from xnat_upload.sandbox.routes.request import Request
+from xnat_upload.sandbox.routes.schema import SUBJECT_FIELDS, fields_from_query
+from xnat_upload.sandbox.routes.tables import Table, table_answer
+from xnat_upload.sandbox.routes.targets import readable_project, readable_subject
+from xnat_upload.sandbox.routes.xmlbody import xml_item
+from xnat_upload.sandbox.store import access
+from xnat_upload.sandbox.store.deletion import delete_subject
+from xnat_upload.sandbox.store.records import Project, Subject
+
+LIST_COLUMNS = ("ID", "project", "label", "insert_date", "insert_user")
+
+
+def list_subjects(request: Request) -> Answer:
+    """``GET /data/projects/{P}/subjects`` and ``GET /data/subjects``."""
+    if "project" in request.params:
+        project = readable_project(request, request.params["project"])
+        if project is None:
+            raise Refusal(404)
+        if not access.can_read_data(request.user, project):
+            raise Refusal(403, f"Unable to read subjects for Project: {project.id}")
+        projects = [project]
+    else:
+        with request.archive.lock:
+            everything = list(request.archive.projects.values())
+        projects = [one for one in everything if access.can_read_data(request.user, one)]
+    rows = [_row(subject) for project in projects for subject in request.archive.subjects_of(project)]
+    known = [*LIST_COLUMNS, *SUBJECT_FIELDS]
+    names = {name: name for name in known} | {f"xnat:subjectData/{name}": name for name in known}
+    selected, is_page = page(filtered(rows, request.query, names), request.query)
+    columns = [*chosen_columns(request.query, known, LIST_COLUMNS), "URI"]
+    cells = [[row.get(name, "") for name in columns] for row in selected]
+    return table_answer(Table(columns=columns, rows=cells, with_total=not is_page), request)
+
+
+def _row(subject: Subject) -> dict[str, str]:
+    return {
+        **subject.fields,
+        "ID": subject.id,
+        "project": subject.project,
+        "label": subject.label,
+        "insert_date": subject.insert_date,
+        "insert_user": subject.insert_user,
+        "URI": f"/data/subjects/{subject.id}",
+    }
+
+
+def _project(request: Request) -> Project | None:
+    return readable_project(request, request.params["project"]) if "project" in request.params else None
+
+
+def read_subject(request: Request) -> Answer:
+    """``GET …/subjects/{S}``."""
+    subject = readable_subject(request, request.params["subject"], _project(request))
+    if subject is None:
+        raise Refusal(404, "Unable to find the specified subject.")
+    return item_answer(subject, request)
+
+
+def put_subject(request: Request) -> Answer:
+    """``PUT …/subjects/{S}``: 201 with the ID when new, 200 with the ID otherwise."""
+    name = request.params["subject"]
+    project = _project(request)
+    existing = readable_subject(request, name, project)
+    if project is None and existing is not None:
+        project = request.archive.projects[existing.project]
+    if project is None:
+        raise Refusal(422, "Submitted subject record must include the project attribute.")
+    item = xml_item(request)
+    if item and item.xsi_type != "xnat:subjectData":
+        raise Refusal(422, "Only xnat:Subject documents can be PUT to this address.")
+    fields = {key: value for key, value in (item.fields if item else {}).items() if key in SUBJECT_FIELDS}
+    fields |= fields_from_query(request.query.pairs, "xnat:subjectData", SUBJECT_FIELDS)
+    if not access.can_edit_data(request.user, project):
+        kind = "edit" if existing else "create"
+        message = f"Specified user account has insufficient {kind} privileges for subjects in this project."
+        raise Refusal(403, message)
+    request.event_id()
+    if existing is None:
+        label = request.query.get("label") or (item.fields.get("label") if item else "") or name
+        return text(make_subject(request, project, label, fields).id, status=201)
+    new_label = request.query.get("label")
+    if new_label and new_label != existing.label:
+        if request.archive.subject(new_label, project=project):
+            raise Refusal(409, "Specified label is already in use.")
+        request.archive.save(replace(existing, label=check_label(new_label)))
+        return empty()
+    request.archive.save(replace(existing, fields={**existing.fields, **fields}))
+    return text(existing.id)
+
+
+def make_subject(request: Request, project: Project, label: str, fields: dict[str, str]) -> Subject:
+    """Create a subject; the session route does so as well for one that is missing."""
+    with request.archive.lock:
+        subject = Subject(
+            id=request.archive.next_subject_id(),
+            project=project.id,
+            label=check_label(label),
+            fields=fields,
+            insert_date=now(),
+            insert_user=request.user.login,
+        )
+        request.archive.save(subject)
+    return subject
+
+
+def check_label(label: str) -> str:
+    """Refuse a label that cannot be stored, as XNAT does: with an exception, so 500."""
+    if not LEGAL_ID.fullmatch(label):
+        raise Refusal(500, f"Invalid character(s) in label: {re.sub(r'[A-Za-z0-9_-]', '', label)}")
+    return label
+
+
+def remove_subject(request: Request) -> Answer:
+    """``DELETE …/subjects/{S}``."""
+    subject = readable_subject(request, request.params["subject"], _project(request))
+    if subject is None:
+        raise Refusal(404, "Unable to find the specified subject.")
+    if not access.can_own(request.user, request.archive.projects[subject.project]):
+        raise Refusal(403, "User account doesn't have permission to modify this session.")
+    request.event_id()
+    delete_subject(request.archive, subject)
+    return empty()

@@ -1,0 +1,150 @@
+"""The table of routes: every path this archive answers, and who answers it.
+
+Restlet matches by prefix and without segment boundaries, the best match wins (read
+contract, §0.1).  Here the longer template stands first, and every template takes
+whatever follows as its tail: so ``/projects/P/experiments/E/scans`` finds the
+experiment, because no longer template fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from xnat_upload.sandbox.routes import experiments, files, login, projects, resources, scans, services, subjects
+from xnat_upload.sandbox.routes.answers import Answer
+from xnat_upload.sandbox.routes.request import Request
+from xnat_upload.sandbox.site import Profile
+
+Handler = Callable[[Request], Answer]
+
+ITEM = ("text/html", "text/xml")
+LIST = ("application/json", "text/html", "text/xml")
+PLAIN = ("text/plain",)
+FILE = ("application/json", "text/html", "text/xml", "image/jpeg")
+
+
+@dataclass(frozen=True)
+class Noun:
+    """What can be done with one kind of path; `variants` are what its GET offers, best first."""
+
+    handlers: Mapping[str, Handler]
+    variants: tuple[str, ...] = ("text/html",)
+
+    @property
+    def allow(self) -> str:
+        """The value of the Allow header."""
+        return ", ".join(sorted(self.handlers))
+
+
+PROJECT_LIST = Noun({"GET": projects.list_projects}, LIST)
+PROJECT = Noun({"GET": projects.read_project, "PUT": projects.put_project, "DELETE": projects.remove_project}, ITEM)
+ACCESSIBILITY = Noun({"GET": projects.read_accessibility, "PUT": projects.put_accessibility}, PLAIN)
+MEMBER_LIST = Noun({"GET": projects.list_members}, LIST)
+MEMBER = Noun({"GET": projects.list_members, "PUT": projects.put_member, "DELETE": projects.delete_member}, LIST)
+SUBJECT_LIST = Noun({"GET": subjects.list_subjects}, LIST)
+SUBJECT = Noun({"GET": subjects.read_subject, "PUT": subjects.put_subject, "DELETE": subjects.remove_subject}, ITEM)
+EXPERIMENT_LIST = Noun({"GET": experiments.list_experiments}, LIST)
+ALL_EXPERIMENTS = Noun({"GET": experiments.list_all_experiments}, LIST)
+EXPERIMENT = Noun(
+    {
+        "GET": experiments.read_experiment,
+        "PUT": experiments.put_experiment,
+        "DELETE": experiments.remove_experiment,
+    },
+    ITEM,
+)
+SCAN_LIST = Noun({"GET": scans.list_scans, "POST": scans.post_scan}, LIST)
+SCAN = Noun({"GET": scans.read_scan, "PUT": scans.put_scan, "DELETE": scans.remove_scan}, ITEM)
+RESOURCE_LIST = Noun(
+    {
+        "GET": resources.list_resources,
+        "PUT": resources.post_resource_list,
+        "POST": resources.post_resource_list,
+    },
+    LIST,
+)
+RESOURCE = Noun(
+    {
+        "GET": resources.read_resource,
+        "PUT": resources.put_resource,
+        "POST": resources.put_resource,
+        "DELETE": resources.remove_resource,
+    },
+    ("text/xml",),
+)
+FILES = Noun(
+    {
+        "GET": files.get_files,
+        "PUT": files.put_files_route,
+        "POST": files.put_files_route,
+        "DELETE": files.delete_files_route,
+    },
+    FILE,
+)
+
+SCANS_OF = ("/projects/{project}/subjects/{subject}/experiments/{experiment}", "/experiments/{experiment}")
+OWNERS = (
+    *(f"{session}/scans/{{scan}}" for session in SCANS_OF),
+    *SCANS_OF,
+    "/projects/{project}/experiments/{experiment}",
+    "/projects/{project}/subjects/{subject}",
+    "/subjects/{subject}",
+    "/projects/{project}",
+)
+WITHOUT_OWN_FILES = "/projects/{project}/experiments/{experiment}"  # the one owner whose /files is no route
+
+ARCHIVE: dict[str, Noun] = {
+    **{f"{owner}/resources/{{resource}}/files": FILES for owner in OWNERS},
+    **{f"{owner}/files": FILES for owner in OWNERS if owner != WITHOUT_OWN_FILES},
+    **{f"{owner}/resources/{{resource}}": RESOURCE for owner in OWNERS},
+    **{f"{owner}/resources": RESOURCE_LIST for owner in OWNERS},
+    **{f"{session}/scans/{{scan}}": SCAN for session in SCANS_OF},
+    **{f"{session}/scans": SCAN_LIST for session in SCANS_OF},
+    "/projects/{project}/subjects/{subject}/experiments/{experiment}": EXPERIMENT,
+    "/projects/{project}/subjects/{subject}/experiments": EXPERIMENT_LIST,
+    "/projects/{project}/users/{group}/{user}": MEMBER,
+    "/projects/{project}/users": MEMBER_LIST,
+    "/projects/{project}/experiments/{experiment}": EXPERIMENT,
+    "/projects/{project}/experiments": EXPERIMENT_LIST,
+    "/projects/{project}/subjects/{subject}": SUBJECT,
+    "/projects/{project}/subjects": SUBJECT_LIST,
+    "/projects/{project}/accessibility": ACCESSIBILITY,
+    "/projects/{project}": PROJECT,
+    "/projects": PROJECT_LIST,
+    "/subjects/{subject}": SUBJECT,
+    "/subjects": SUBJECT_LIST,
+    "/experiments/{experiment}": EXPERIMENT,
+    "/experiments": ALL_EXPERIMENTS,
+}
+
+SITE: dict[str, Noun] = {
+    "/JSESSION": Noun(
+        {"GET": login.read_jsession, "POST": login.read_jsession, "DELETE": login.delete_jsession}, PLAIN
+    ),
+    "/auth": Noun({"GET": login.read_auth}, PLAIN),
+    "/services/auth": Noun(
+        {"GET": login.read_service_auth, "PUT": login.put_service_auth, "POST": login.put_service_auth}, PLAIN
+    ),
+    "/services/tokens": Noun({"GET": login.tokens}, ("application/json", "text/plain")),
+    "/services/refresh/catalog": Noun({"POST": services.refresh_catalog}),
+}
+
+XAPI: dict[str, Noun] = {"/siteConfig/buildInfo": Noun({"GET": login.build_info}, ("application/json",))}
+
+
+def archive_routes(profile: Profile) -> dict[str, Noun]:
+    """Give the routes that exist under ``/data`` and under ``/data/archive``."""
+    if profile != "1.6":
+        return ARCHIVE
+    reading = {method: handler for method, handler in FILES.handlers.items() if method == "GET"}
+    short = "/projects/{project}/experiments/{experiment}/resources"
+    undeletable = {method: handler for method, handler in EXPERIMENT.handlers.items() if method != "DELETE"}
+    return {
+        **ARCHIVE,
+        # Not there yet in 1.6: these answer 405 to everything that writes.
+        f"{short}/{{resource}}/files": Noun(reading, FILE),
+        f"{short}/{{resource}}": Noun({"GET": resources.read_resource}, RESOURCE.variants),
+        short: Noun({"GET": resources.list_resources}, LIST),
+        "/experiments/{experiment}": Noun(undeletable, ITEM),
+    }

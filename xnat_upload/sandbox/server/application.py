@@ -1,0 +1,79 @@
+"""The stations of a request, from the socket inwards.
+
+record → link → faults → firewall → context path → login → route
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from xnat_upload.sandbox.faults import FaultPlan
+from xnat_upload.sandbox.holds import Holds
+from xnat_upload.sandbox.routes.table import SITE, XAPI, Noun, archive_routes
+from xnat_upload.sandbox.server.authentication import Authentication
+from xnat_upload.sandbox.server.dispatch import Dispatcher, outside, unknown_route
+from xnat_upload.sandbox.server.faulting import Faulting
+from xnat_upload.sandbox.server.firewall import Firewall
+from xnat_upload.sandbox.server.link import Link, Linked
+from xnat_upload.sandbox.server.recording import Recorder, Recording
+from xnat_upload.sandbox.store.archive import Archive
+from xnat_upload.sandbox.store.logins import Logins
+
+
+def build_application(
+    *,
+    archive: Archive,
+    logins: Logins,
+    holds: Holds,
+    faults: FaultPlan,
+    recorder: Recorder,
+    link: Link,
+    context_path: str,
+) -> ASGIApp:
+    """Put the stations in order."""
+    dispatcher = Dispatcher(archive=archive, logins=logins, holds=holds, context_path=context_path)
+    app: ASGIApp = _router(dispatcher, archive)
+    app = Authentication(app, archive=archive, logins=logins, cookie_path=context_path or "/")
+    app = ContextPath(app, context_path=context_path)
+    app = Firewall(app, profile=archive.profile)
+    app = Faulting(app, plan=faults)
+    app = Linked(app, link=link)
+    return Recording(app, recorder=recorder)
+
+
+def _router(dispatcher: Dispatcher, archive: Archive) -> Router:
+    def routes(nouns: Mapping[str, Noun]) -> list[BaseRoute]:
+        return [Route(f"{template}{{tail:path}}", dispatcher.endpoint(noun)) for template, noun in nouns.items()]
+
+    def router(nouns: Mapping[str, Noun]) -> Router:
+        return Router(routes(nouns), redirect_slashes=False, default=unknown_route)
+
+    items = archive_routes(archive.profile)
+    # Archive routes exist twice, as X and /archive/X; those of the site do not (read contract, §0.1).
+    doubled, everything = router(items), router({**items, **SITE})
+    mounts: list[BaseRoute] = []
+    for servlet in ("/data", "/REST"):
+        mounts += [Mount(f"{servlet}/archive", doubled), Mount(servlet, everything)]
+    if archive.profile != "1.6":
+        mounts.append(Mount("/xapi", Router(routes(XAPI), redirect_slashes=False, default=outside)))
+    return Router(mounts, redirect_slashes=False, default=outside)
+
+
+class ContextPath:
+    """Middleware that takes the servlet context off the path; elsewhere is nothing."""
+
+    def __init__(self, app: ASGIApp, *, context_path: str) -> None:
+        self.app = app
+        self._context_path = context_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what lies under the context path."""
+        path: str = scope["path"]
+        if path.startswith(f"{self._context_path}/"):
+            scope["path"] = path.removeprefix(self._context_path)
+            await self.app(scope, receive, send)
+        else:
+            await outside(scope, receive, send)

@@ -1,0 +1,143 @@
+"""Who is asking: Basic credentials, the session cookie, and what becomes of anonymous requests.
+
+The order of the checks is that of XNAT's filter chain (read contract, §1): what
+looks odd here, such as a password nobody checks while its session lives, is so there.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import time
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from xnat_upload.sandbox.faults import ForgetSession
+from xnat_upload.sandbox.routes.answers import Answer, error_vm_page, tomcat_page
+from xnat_upload.sandbox.server.sending import send_answer
+from xnat_upload.sandbox.store.archive import Archive
+from xnat_upload.sandbox.store.logins import HttpSession, Logins
+from xnat_upload.sandbox.store.records import GUEST
+
+LOGIN_FAILED = (
+    "Your login attempt failed because the username and password combination you provided was invalid or your "
+    "user already has the maximum number of user sessions open. After {limit} failed login attempts, your user "
+    "account will be locked."
+)
+OPEN_PATHS = re.compile(
+    r"/(data|REST)/(JSESSION[^/]*$|services/auth|services/sendemailverification)"
+    r"|/xapi/siteConfig/(buildInfo|siteId|siteUrl|siteHome|siteLogoPath)$"
+)
+API_PATHS = re.compile(r"/(data|REST|xapi|fs)(/|$)")
+INTERACTIVE_AGENT = re.compile(r"MSIE|Mozilla|AppleWebKit|Opera")
+SECURITY_HEADERS = (
+    ("x-content-type-options", "nosniff"),
+    ("x-xss-protection", "1; mode=block"),
+    ("x-frame-options", "SAMEORIGIN"),
+    ("content-security-policy", "frame-ancestors 'self'"),
+)
+
+
+class Authentication:
+    """Middleware that finds the user of a request, or turns it away."""
+
+    def __init__(self, app: ASGIApp, *, archive: Archive, logins: Logins, cookie_path: str) -> None:
+        self.app = app
+        self._archive = archive
+        self._logins = logins
+        self._cookie_path = cookie_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Find the user, and set the cookies on the way out."""
+        headers = Headers(scope=scope)
+        exchange = scope["exchange"]
+        cookie = session_cookie(headers)
+        if any(isinstance(fault, ForgetSession) for fault in exchange.faults):
+            self._logins.close(cookie or "")
+        known = self._logins.find(cookie)
+        session, refused = self._log_in(headers, known)
+        cookies = []
+        if refused is None:
+            if session is None:
+                session = self._logins.open(None)
+            assert session is not None  # only a user can have too many sessions
+            exchange.user = session.user
+            exchange.session_id = session.id
+            if session is not known:
+                cookies.append(f"JSESSIONID={session.id}; Path={self._cookie_path}; HttpOnly")
+            # Quoted and versioned by Tomcat's LegacyCookieProcessor.
+            timeout_ms = int(self._archive.site.session_timeout_seconds * 1000)
+            cookies.append(
+                f'SESSION_EXPIRATION_TIME="{int(time.time() * 1000)},{timeout_ms}"; Version=1; Path={self._cookie_path}'
+            )
+            refused = self._admit(scope["path"], headers, session)
+
+        async def send_with_cookies(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer_headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS:
+                    answer_headers[name] = value
+                for one in cookies:
+                    answer_headers.append("set-cookie", one)
+            await send(message)
+
+        if refused is not None:
+            await send_answer(refused, scope, receive, send_with_cookies)
+            return
+        exchange.user = exchange.user or GUEST
+        scope["http_session"] = session
+        await self.app(scope, receive, send_with_cookies)
+
+    def _log_in(self, headers: Headers, known: HttpSession | None) -> tuple[HttpSession | None, Answer | None]:
+        scheme, _, payload = headers.get("authorization", "").partition(" ")
+        if scheme != "Basic":
+            return known, None
+        try:
+            credentials = base64.b64decode(payload.strip(), validate=False).decode("utf-8", "replace")
+        except (binascii.Error, ValueError):
+            credentials = ""
+        name, colon, password = credentials.partition(":")
+        if not colon:
+            return None, error_vm_page("Invalid basic authentication token")
+        if not name:
+            return known, None
+        # With a living session the password is not even looked at (§1.2).
+        if known and known.user and self._logins.stands_for(name, known.user):
+            return known, None
+        user = self._logins.authenticate(name, password)
+        session = self._logins.open(user) if user else None
+        if session is None:
+            limit = self._archive.site.max_failed_logins
+            return None, tomcat_page(401, LOGIN_FAILED.format(limit=limit))
+        return session, None
+
+    def _admit(self, path: str, headers: Headers, session: HttpSession) -> Answer | None:
+        if session.user or not self._archive.site.require_login or OPEN_PATHS.match(path):
+            return None
+        if is_interactive(headers.get("user-agent", "")) or not API_PATHS.match(path):
+            location = f"{self._cookie_path.rstrip('/')}/app/template/Login.vm"
+            return Answer(302, (("location", location),))
+        challenge = f'Basic realm="{self._archive.site.site_id}"'
+        return tomcat_page(401, "Full authentication is required to access this resource").with_headers(
+            ("www-authenticate", challenge)
+        )
+
+
+def is_interactive(agent: str) -> bool:
+    """Tell whether XNAT takes a user agent for a person's browser."""
+    return bool(INTERACTIVE_AGENT.search(agent)) and "XNATDesktopClient" not in agent
+
+
+def session_cookie(headers: Headers) -> str | None:
+    """Read the JSESSIONID out of a Cookie header, whatever else stands there."""
+    for part in headers.get("cookie", "").split(";"):
+        try:
+            cookie: SimpleCookie = SimpleCookie(part.strip())
+        except CookieError:
+            continue
+        if "JSESSIONID" in cookie:
+            return cookie["JSESSIONID"].value
+    return None

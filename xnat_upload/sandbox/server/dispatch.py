@@ -1,0 +1,126 @@
+"""From a routed ASGI request to a route's function, run in a thread as in a servlet container."""
+
+from __future__ import annotations
+
+import re
+
+import anyio
+import anyio.to_thread
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+from xnat_upload.sandbox.holds import Holds
+from xnat_upload.sandbox.routes.answers import Answer, Refusal, bodyless, status_page, tomcat_page
+from xnat_upload.sandbox.routes.request import Query, Request, negotiate
+from xnat_upload.sandbox.routes.table import Handler, Noun
+from xnat_upload.sandbox.server.body import RequestBody
+from xnat_upload.sandbox.server.faulting import FaultyDisk
+from xnat_upload.sandbox.server.sending import send_answer
+from xnat_upload.sandbox.store.archive import Archive
+from xnat_upload.sandbox.store.logins import Logins
+
+MAX_THREADS = 200  # Tomcat's maxThreads
+BROWSER = re.compile(r"Mozilla|Chrome|Safari|Opera|Camino|Firefox|MSIE")
+VARY = ("vary", "Accept-Charset, Accept-Encoding, Accept-Language, Accept")
+
+
+class Dispatcher:
+    """Calls routes; one thread limit for the whole site."""
+
+    def __init__(self, *, archive: Archive, logins: Logins, holds: Holds, context_path: str) -> None:
+        self._archive = archive
+        self._logins = logins
+        self._holds = holds
+        self._context_path = context_path
+        self._threads = anyio.CapacityLimiter(MAX_THREADS)
+
+    def endpoint(self, noun: Noun) -> Endpoint:
+        """Make the ASGI endpoint of a noun."""
+        return Endpoint(noun, self)
+
+    async def answer(self, noun: Noun, scope: Scope, body: RequestBody) -> Answer:
+        """Find out what to answer."""
+        method: str = scope["method"]
+        if method == "TRACE":
+            return tomcat_page(405, "TRACE method is not allowed")
+        if method == "OPTIONS":
+            return Answer().with_headers(("allow", noun.allow))
+        if self._lacks_csrf_token(scope):
+            return status_page(500, "INVALID CSRF")
+        handler = noun.handlers.get("GET" if method == "HEAD" else method)
+        if handler is None:
+            return status_page(405).with_headers(("allow", noun.allow))
+        headers = Headers(scope=scope)
+        variant = noun.variants[0]
+        if method in ("GET", "HEAD"):
+            chosen = negotiate(headers.get("accept", ""), noun.variants)
+            if chosen is None:
+                return tomcat_page(406)
+            variant = chosen
+        request = self._request(scope, headers, body, variant)
+        answer = await anyio.to_thread.run_sync(_handled, handler, request, limiter=self._threads)
+        return answer.with_headers(VARY) if method in ("GET", "HEAD") and answer.status < 400 else answer
+
+    def _request(self, scope: Scope, headers: Headers, body: RequestBody, variant: str) -> Request:
+        params = dict(scope["path_params"])
+        exchange = scope["exchange"]
+        return Request(
+            method=scope["method"],
+            path=scope["path"],
+            tail=params.pop("tail"),
+            params=params,
+            query=Query(scope["query_string"].decode("latin-1")),
+            headers=dict(headers),
+            variant=variant,
+            body=body,
+            user=exchange.user,
+            http_session=scope["http_session"],
+            archive=self._archive,
+            logins=self._logins,
+            disk=FaultyDisk(self._holds, exchange.faults),
+            context_path=self._context_path,
+        )
+
+    def _lacks_csrf_token(self, scope: Scope) -> bool:
+        """Tell whether a browser writes without the token of its session (read contract, §1.5)."""
+        agent = Headers(scope=scope).get("user-agent", "")
+        is_exempt = not BROWSER.search(agent) or "XNATDesktopClient" in agent or "java" in agent.lower()
+        if is_exempt or not self._archive.site.enable_csrf_token or scope["method"] in ("GET", "HEAD"):
+            return False
+        token = Query(scope["query_string"].decode("latin-1")).get("XNAT_CSRF")
+        return token != scope["http_session"].csrf_token
+
+
+def _handled(handler: Handler, request: Request) -> Answer:
+    try:
+        return handler(request)
+    except Refusal as refusal:
+        return getattr(refusal, "answer", None) or status_page(refusal.status, refusal.message)
+    except Exception as error:
+        return status_page(500, str(error))
+
+
+class Endpoint:
+    """The ASGI application behind one route."""
+
+    def __init__(self, noun: Noun, dispatcher: Dispatcher) -> None:
+        self._noun = noun
+        self._dispatcher = dispatcher
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        body = RequestBody(receive, Headers(scope=scope))
+        answer = await self._dispatcher.answer(self._noun, scope, body)
+        if scope["method"] == "HEAD" and answer.status >= 400:
+            answer = bodyless(answer)
+        await send_answer(answer, scope, receive, send, body=body)
+
+
+async def unknown_route(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer for a path below ``/data`` that is no route."""
+    await send_answer(status_page(404), scope, receive, send)
+
+
+async def outside(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer for a path no servlet knows."""
+    await send_answer(tomcat_page(404), scope, receive, send)

@@ -1,0 +1,119 @@
+"""The record of every request, so that a test can count what a client really sent."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from xnat_upload.sandbox.server.exchange import Exchange
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedRequest:
+    """One request as it came in, and the status it got.
+
+    Attributes
+    ----------
+    path : str
+        The raw path, still percent-encoded.
+    query : Mapping of str to str
+        Decoded; of a repeated name the last value.
+    headers : Mapping of str to str
+        Names in lower case.
+    body_size : int
+        Bytes of the body that had been read when the answer was given.
+    status : int or None
+        ``None`` if the connection was dropped without an answer.
+    user : str or None
+        Login of whoever it was done as.
+    session_id : str or None
+        The JSESSIONID it was done under, a new one included.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body_size: int
+    status: int | None
+    user: str | None
+    session_id: str | None
+
+
+class Recorder:
+    """Keeps the requests in the order in which they were answered."""
+
+    def __init__(self) -> None:
+        self._requests: list[RecordedRequest] = []
+        self._lock = threading.Lock()
+
+    @property
+    def requests(self) -> tuple[RecordedRequest, ...]:
+        """All requests since the last `clear`."""
+        with self._lock:
+            return tuple(self._requests)
+
+    def add(self, request: RecordedRequest) -> None:
+        """Append one."""
+        with self._lock:
+            self._requests.append(request)
+
+    def clear(self) -> None:
+        """Forget them."""
+        with self._lock:
+            self._requests.clear()
+
+
+class Recording:
+    """Outermost middleware: sees what arrives and what leaves, faults included."""
+
+    def __init__(self, app: ASGIApp, *, recorder: Recorder) -> None:
+        self.app = app
+        self._recorder = recorder
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and write it down."""
+        connection = scope["connection"]
+        connection.send_continue()
+        exchange = scope["exchange"] = Exchange(abort=connection.abort)
+        body_size = 0
+        recorded = False
+
+        def record(status: int | None) -> None:
+            nonlocal recorded
+            if recorded:
+                return
+            recorded = True
+            self._recorder.add(
+                RecordedRequest(
+                    method=scope["method"],
+                    path=scope["raw_path"].decode("ascii"),
+                    query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+                    headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+                    body_size=body_size,
+                    status=status,
+                    user=exchange.user.login if exchange.user else None,
+                    session_id=exchange.session_id,
+                )
+            )
+
+        async def counted_receive() -> Message:
+            nonlocal body_size
+            message = await receive()
+            body_size += len(message.get("body", b""))
+            return message
+
+        async def noted_send(message: Message) -> None:
+            # Written down before the client can know, so that a test finds it when its call returns.
+            if message["type"] == "http.response.start":
+                record(message["status"])
+            await send(message)
+
+        try:
+            await self.app(scope, counted_receive, noted_send)
+        finally:
+            record(None)

@@ -1,0 +1,59 @@
+"""How the site is configured: the preferences that change what a client sees.
+
+The names and the defaults are those of XNAT's site configuration.  An old server
+is a profile, not a setting: nobody can switch a 1.6 to answer like a 1.8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Profile = Literal["1.8", "1.6"]
+"""Whose answers are given: a current server (1.8.11), or the 1.6.4 that many hospitals still run."""
+
+Accessibility = Literal["private", "protected", "public"]
+Role = Literal["owner", "member", "collaborator"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteSettings:
+    """The site preferences that can be seen through the REST interface.
+
+    Parameters
+    ----------
+    site_id : str
+        Realm of the Basic challenge and prefix of generated IDs.
+    checksums : bool
+        Whether catalog entries get an MD5 digest when the catalog is written.
+    maintain_file_history : bool
+        Whether a replaced file is kept under ``cache/.history``.
+    require_login : bool
+        Whether anonymous requests are refused; otherwise they run as ``guest``.
+    session_timeout_seconds : float
+        Idle time after which a JSESSIONID means nothing any more.
+    concurrent_max_sessions : int
+        Open sessions per user; the next login is refused with the generic 401.
+    alias_token_timeout_seconds : float
+        Life of an alias token.
+    require_change_justification : bool
+        Whether writes without ``event_reason`` fail with 500.
+    allow_non_admin_project_creation : bool
+        Whether ordinary users may create projects.
+    enable_csrf_token : bool
+        Whether browsers must send ``XNAT_CSRF`` with what they write.
+    max_failed_logins : int
+        Wrong passwords after which an account is locked for an hour.
+    """
+
+    site_id: str = "XNAT"
+    checksums: bool = True
+    maintain_file_history: bool = False
+    require_login: bool = True
+    session_timeout_seconds: float = 15 * 60
+    concurrent_max_sessions: int = 1000
+    alias_token_timeout_seconds: float = 2 * 24 * 3600
+    require_change_justification: bool = False
+    allow_non_admin_project_creation: bool = True
+    enable_csrf_token: bool = True
+    max_failed_logins: int = 20

@@ -1,0 +1,1 @@
+"""What an archive holds, and its rules; nothing here knows HTTP."""

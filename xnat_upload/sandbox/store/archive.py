@@ -1,0 +1,268 @@
+"""The archive: its records, and where each of them lies on disk.
+
+The layout is XNAT's: ``archive/<project>/arc001/<session label>/SCANS/<scan>/<resource>``
+and so on.  Records live in memory and change under one lock; files and catalogs do
+not, so that writers of different resources never wait for each other.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from xnat_upload.sandbox.site import Profile, SiteSettings
+from xnat_upload.sandbox.store.catalog import CatalogFiles
+from xnat_upload.sandbox.store.journal import Journal
+from xnat_upload.sandbox.store.records import (
+    GUEST,
+    Owner,
+    Project,
+    Record,
+    Resource,
+    Scan,
+    Session,
+    Subject,
+    User,
+)
+
+
+class Archive:
+    """Everything one site holds.
+
+    Parameters
+    ----------
+    root : Path
+        The site's data directory: ``archive``, ``cache`` and ``build`` are made below it.
+    site : SiteSettings
+        May be replaced while the site runs.
+    profile : {"1.8", "1.6"}
+        Whose rules hold where the two differ.
+    persistent : bool
+        Whether the records are written to disk as well.
+    """
+
+    def __init__(self, root: Path, *, site: SiteSettings, profile: Profile, persistent: bool) -> None:
+        self.root = root.resolve()
+        self.site = site
+        self.profile = profile
+        self.lock = threading.RLock()
+        self.catalogs = CatalogFiles(detects_conflicts=profile != "1.6")
+        self.users: dict[str, User] = {GUEST.login: GUEST}
+        self.projects: dict[str, Project] = {}
+        self.deleted_projects: set[str] = set()
+        self.subjects: dict[str, Subject] = {}
+        self.sessions: dict[str, Session] = {}
+        self._subject_ids: dict[tuple[str, str], str] = {}
+        self._session_ids: dict[tuple[str, str], str] = {}
+        self._scans: dict[str, dict[str, Scan]] = {}
+        self._resources: dict[Owner, dict[int, Resource]] = {}
+        self._owners: dict[int, Owner] = {}
+        self._highest = {"S": 0, "E": 0}
+        for folder in (self.archive_folder, self.cache_folder, self.build_folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._journal: Journal | None = None
+        if persistent:
+            journal = Journal(self.root / "records.jsonl")
+            for action, record in journal.replay():
+                (self.save if action == "save" else self.remove)(record)
+            self._journal = journal
+        numbers = list(self._owners)
+        numbers += [scan.row_id for scans in self._scans.values() for scan in scans.values()]
+        self._row_ids = itertools.count(max(numbers, default=0) + 1)
+
+    @property
+    def archive_folder(self) -> Path:
+        """Where the files of all projects lie."""
+        return self.root / "archive"
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where replaced and deleted files are kept, if they are."""
+        return self.root / "cache"
+
+    @property
+    def build_folder(self) -> Path:
+        """Where multipart bodies wait until they are complete."""
+        return self.root / "build"
+
+    # Records
+
+    def save(self, record: Record) -> None:
+        """Insert or update one record."""
+        with self.lock:
+            match record:
+                case User():
+                    self.users[record.login] = record
+                case Project():
+                    self.projects[record.id] = record
+                case Subject():
+                    old_subject = self.subjects.get(record.id)
+                    if old_subject:
+                        self._subject_ids.pop((old_subject.project, old_subject.label), None)
+                    self.subjects[record.id] = record
+                    self._subject_ids[record.project, record.label] = record.id
+                    self._note_number("S", record.id)
+                case Session():
+                    for name in self._names_of(self.sessions.get(record.id)):
+                        self._session_ids.pop(name, None)
+                    self.sessions[record.id] = record
+                    self._session_ids.update(dict.fromkeys(self._names_of(record), record.id))
+                    self._note_number("E", record.id)
+                case Scan():
+                    self._scans.setdefault(record.session_id, {})[record.id] = record
+                case Resource():
+                    self._resources.setdefault(record.owner, {})[record.id] = record
+                    self._owners[record.id] = record.owner
+            if self._journal:
+                self._journal.write("save", record)
+
+    def remove(self, record: Record) -> None:
+        """Delete one record; what hangs on it must have been removed before."""
+        with self.lock:
+            match record:
+                case User():
+                    del self.users[record.login]
+                case Project():
+                    del self.projects[record.id]
+                    self.deleted_projects.add(record.id)
+                case Subject():
+                    del self.subjects[record.id]
+                    self._subject_ids.pop((record.project, record.label), None)
+                case Session():
+                    del self.sessions[record.id]
+                    for name in self._names_of(record):
+                        self._session_ids.pop(name, None)
+                case Scan():
+                    del self._scans[record.session_id][record.id]
+                case Resource():
+                    self._resources[record.owner].pop(record.id, None)
+                    self._owners.pop(record.id, None)
+            if self._journal:
+                self._journal.write("remove", record)
+
+    @staticmethod
+    def _names_of(session: Session | None) -> Iterable[tuple[str, str]]:
+        if session is None:
+            return []
+        projects = [session.project, *session.shares]
+        return [(project, session.label_in(project)) for project in projects]
+
+    # Look-ups
+
+    def project(self, name: str) -> Project | None:
+        """Find a project by ID or alias, exactly; never by secondary ID (read contract, §2.2)."""
+        with self.lock:
+            found = self.projects.get(name)
+            if found is None:
+                found = next((one for one in self.projects.values() if name in one.aliases), None)
+            return found
+
+    def subject(self, name: str, *, project: Project | None = None) -> Subject | None:
+        """Find a subject by its label in `project`, or by global ID."""
+        with self.lock:
+            if project is None:
+                return self.subjects.get(name)
+            subject = self.subjects.get(self._subject_ids.get((project.id, name), name))
+            return subject if subject and subject.project == project.id else None
+
+    def session_labelled(self, label: str, *, project: Project) -> Session | None:
+        """Find a session by its label in `project`, primary or shared."""
+        with self.lock:
+            return self.sessions.get(self._session_ids.get((project.id, label), ""))
+
+    def subjects_of(self, project: Project) -> list[Subject]:
+        """All subjects of a project."""
+        with self.lock:
+            return [one for one in self.subjects.values() if one.project == project.id]
+
+    def sessions_of(self, project: Project) -> list[Session]:
+        """All sessions a project owns or is given a share in."""
+        with self.lock:
+            everything = self.sessions.values()
+            return [one for one in everything if one.project == project.id or project.id in one.shares]
+
+    def scans_of(self, session: Session) -> list[Scan]:
+        """All scans of a session."""
+        with self.lock:
+            return list(self._scans.get(session.id, {}).values())
+
+    def scan(self, session: Session, scan_id: str) -> Scan | None:
+        """Find a scan by its ID."""
+        with self.lock:
+            return self._scans.get(session.id, {}).get(scan_id)
+
+    def resources_of(self, owner: Owner) -> list[Resource]:
+        """All resources in one folder."""
+        with self.lock:
+            return list(self._resources.get(owner, {}).values())
+
+    def resources_of_session(self, session: Session) -> list[Resource]:
+        """All resources of a session and of its scans."""
+        owners = [Owner("experiments", session.id)]
+        owners += [Owner("scans", session.id, scan.id) for scan in self.scans_of(session)]
+        return [resource for owner in owners for resource in self.resources_of(owner)]
+
+    def resource(self, resource_id: int) -> Resource | None:
+        """Find a resource by its number."""
+        with self.lock:
+            owner = self._owners.get(resource_id)
+            return self._resources[owner].get(resource_id) if owner else None
+
+    def project_of(self, owner: Owner) -> Project:
+        """Give the project in whose folder the files of `owner` lie."""
+        with self.lock:
+            if owner.level == "projects":
+                return self.projects[owner.id]
+            if owner.level == "subjects":
+                return self.projects[self.subjects[owner.id].project]
+            return self.projects[self.sessions[owner.id].project]
+
+    # Identifiers and folders
+
+    def next_row_id(self) -> int:
+        """Draw a database key."""
+        with self.lock:
+            return next(self._row_ids)
+
+    def next_subject_id(self) -> str:
+        """Draw a global subject ID."""
+        return self._next_id("S")
+
+    def next_session_id(self) -> str:
+        """Draw a global experiment ID."""
+        return self._next_id("E")
+
+    def _next_id(self, letter: str) -> str:
+        with self.lock:
+            self._highest[letter] += 1
+            return f"{self.site.site_id}_{letter}{self._highest[letter]:05d}"
+
+    def _note_number(self, letter: str, item_id: str) -> None:
+        number = item_id.rpartition(f"_{letter}")[2]
+        if number.isdigit():
+            self._highest[letter] = max(self._highest[letter], int(number))
+
+    def folder_of(self, owner: Owner) -> Path:
+        """Give the folder in which the resources of `owner` are sub-folders."""
+        with self.lock:
+            project = self.archive_folder / self.project_of(owner).id
+            match owner.level:
+                case "projects":
+                    return project / "resources"
+                case "subjects":
+                    return project / "subjects" / self.subjects[owner.id].label
+                case "experiments":
+                    return project / "arc001" / self.sessions[owner.id].label / "RESOURCES"
+                case "scans":
+                    return project / "arc001" / self.sessions[owner.id].label / "SCANS" / owner.scan_id
+
+    def catalog_path(self, resource: Resource) -> Path:
+        """Give the catalog file of a resource."""
+        return self.archive_folder / resource.catalog
+
+    def all_sessions(self) -> Iterator[Session]:
+        """Every session of the site, in the order in which they were made."""
+        with self.lock:
+            return iter(list(self.sessions.values()))

@@ -1,0 +1,246 @@
+"""Putting files into a resource: bytes first, entry afterwards, one catalog write per request.
+
+The order of events is the write contract's §4.1, and every consequence follows from
+it: a broken upload leaves bytes without an entry, a second writer loses at the end
+with everything already on disk, and the test for a duplicate looks at the disk and
+not at the catalog.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from xnat_upload.sandbox.store import extraction
+from xnat_upload.sandbox.store.archive import Archive
+from xnat_upload.sandbox.store.catalog import Catalog, Entry
+from xnat_upload.sandbox.store.disk import Disk, Written
+from xnat_upload.sandbox.store.records import Owner, Resource
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileInfo:
+    """Metadata of one request: it goes to the entry *and* to the resource (§4.3)."""
+
+    format: str = ""
+    content: str = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incoming:
+    """A file on its way in: its bytes can be read once."""
+
+    name: str
+    blocks: Iterator[bytes]
+    arrived: tuple[Path, Written] | None = None  # a multipart part, complete in a temporary file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """How one request writes."""
+
+    user: str
+    event_id: str
+    disk: Disk
+    info: FileInfo = FileInfo()
+    overwrite: bool = False
+    extract: bool = False
+    update_stats: bool = True
+
+
+class NotCataloguableError(Exception):
+    """The target is a catalog itself."""
+
+
+def is_cataloguable(name: str) -> bool:
+    """Tell whether a file gets an entry: catalogs and lock files never do."""
+    return not name.endswith("_catalog.xml") and not name.startswith(".~lock-")
+
+
+def put_files(
+    archive: Archive, owner: Owner, label: str | None, incoming: Iterable[Incoming], path: str, *, how: Writing
+) -> list[str]:
+    """Store files and give the names of the duplicates that were left alone."""
+    resource = find_resource(archive, owner, label)
+    is_new = resource is None
+    resource = resource or _unsaved_resource(archive, owner, label, how.info)
+    changed = _with_info(resource, how.info)
+    try:
+        return _store(archive, resource, incoming, path, how)
+    finally:
+        # The row is saved even when the upload has failed (§4.6): only now do others see it.
+        if is_new or how.update_stats:
+            changed = with_stats(archive, changed)
+        if is_new or changed != resource:
+            archive.save(changed)
+
+
+def find_resource(archive: Archive, owner: Owner, label: str | None) -> Resource | None:
+    """Find a resource by label; without one, the first there is."""
+    resources = archive.resources_of(owner)
+    if label is None:
+        return resources[0] if resources else None
+    return next((one for one in resources if one.label == label), None)
+
+
+def _unsaved_resource(archive: Archive, owner: Owner, label: str | None, info: FileInfo) -> Resource:
+    name = label if label is not None else datetime.now().strftime("%Y%m%d_%H%M%S")
+    folder = archive.folder_of(owner) / name
+    # Named after the label, where PUT resource names it after the scan: two catalogs in one
+    # folder is how the race of the two ends (§1).
+    catalog = folder / f"{name}_catalog.xml"
+    archive.catalogs.read(catalog, catalog_id=name)
+    return Resource(
+        id=archive.next_row_id(),
+        owner=owner,
+        label=label or "",
+        catalog=str(catalog.relative_to(archive.archive_folder)),
+        content="" if info.content or archive.resources_of(owner) else default_content(archive, owner),
+    )
+
+
+def default_content(archive: Archive, owner: Owner) -> str:
+    """Give ``RAW`` for the first resource of a scan that has a type (§1)."""
+    if owner.level != "scans" or archive.resources_of(owner):
+        return ""
+    scan = archive.scan(archive.sessions[owner.id], owner.scan_id)
+    return "RAW" if scan and scan.fields.get("type") else ""
+
+
+def _with_info(resource: Resource, info: FileInfo) -> Resource:
+    return replace(
+        resource,
+        format=info.format or resource.format,
+        content=info.content or resource.content,
+        description=info.description or resource.description,
+        tags=(*resource.tags, *(tag for tag in info.tags if tag not in resource.tags)),
+    )
+
+
+def with_stats(archive: Archive, resource: Resource) -> Resource:
+    """Count again what the catalog lists and the disk has."""
+    path = archive.catalog_path(resource)
+    sizes = []
+    for uri in archive.catalogs.read(path).entries:
+        file = path.parent / uri
+        if file.is_file():
+            sizes.append(file.stat().st_size)
+    return replace(resource, file_count=len(sizes), file_size=sum(sizes))
+
+
+def _store(archive: Archive, resource: Resource, incoming: Iterable[Incoming], path: str, how: Writing) -> list[str]:
+    catalog_path = archive.catalog_path(resource)
+    catalog = archive.catalogs.read(catalog_path)
+    how.disk.reached("catalog-read", catalog_path)
+    folder = catalog_path.parent
+    entries = dict(catalog.entries)
+    duplicates: list[str] = []
+    for file in incoming:
+        name = PurePosixPath(file.name.replace("\\", "/")).name
+        archive_format = extraction.format_of(name, knows_tgz=archive.profile != "1.6") if how.extract else None
+        if archive_format:
+            members = extraction.members(name, archive_format, file.blocks)
+            written = _extract(archive, folder, members, duplicates, how)
+            for uri, result in written:
+                # An entry whose file was missing keeps its old size and digest (§4.5, last row).
+                if is_cataloguable(Path(uri).name) and (how.overwrite or uri not in catalog.entries):
+                    entries[uri] = _entry(entries.get(uri), uri, result, how, archive)
+            continue
+        uri = path.removeprefix("/") or name
+        target = extraction.place(folder, uri, limit=archive.root)
+        if target.is_file() and not is_cataloguable(target.name):
+            raise NotCataloguableError(f"XNAT cannot catalog {target.name}")
+        if target.exists() and not how.overwrite:
+            duplicates.append(uri)
+            continue
+        if target.exists() and uri in catalog.entries:
+            _clear(archive, target, keep=archive.site.maintain_file_history, how=how)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        result = how.disk.accept(target, file.blocks, file.arrived, with_md5=archive.site.checksums)
+        entries[uri] = _entry(entries.get(uri), uri, result, how, archive)
+    how.disk.reached("before-catalog-write", catalog_path)
+    # Unconditional: a request of nothing but duplicates can still lose, or cause, a conflict (§5.2).
+    archive.catalogs.write(catalog_path, catalog, entries.values())
+    return duplicates
+
+
+def _extract(
+    archive: Archive, folder: Path, members: Iterator[extraction.Member], duplicates: list[str], how: Writing
+) -> list[tuple[str, Written]]:
+    written = []
+    for member in members:
+        target = extraction.place(folder, member.name, limit=archive.root)
+        if member.is_directory:
+            target.mkdir(parents=True, exist_ok=True)
+            continue
+        if target.exists():
+            if not how.overwrite:
+                duplicates.append(member.name)
+                continue
+            # Kept whatever the site's setting says (§4.5).
+            _clear(archive, target, keep=True, how=how)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        result = how.disk.write(target, member.blocks, with_md5=archive.site.checksums)
+        if target.is_relative_to(folder):
+            written.append((target.relative_to(folder).as_posix(), result))
+    return written
+
+
+def _clear(archive: Archive, target: Path, *, keep: bool, how: Writing) -> None:
+    """Take the old copy away before the first new byte is read."""
+    if not keep:
+        target.unlink()
+        return
+    history = archive.cache_folder / ".history" / target.relative_to(archive.root).parent / how.event_id
+    history.mkdir(parents=True, exist_ok=True)
+    shutil.move(target, history / target.name)
+
+
+def _entry(old: Entry | None, uri: str, written: Written, how: Writing, archive: Archive) -> Entry:
+    now = datetime.now().isoformat(timespec="milliseconds")
+    info = how.info
+    if old is None:
+        return Entry(
+            uri=uri,
+            size=written.size,
+            digest=written.md5,
+            format=info.format,
+            content=info.content,
+            description=info.description,
+            tags=info.tags,
+            created_by=how.user,
+            created_time=now,
+            created_event_id=how.event_id,
+        )
+    return replace(
+        old,
+        size=written.size,
+        # Without checksums an overwritten file keeps the digest of the bytes it had before (§5.1).
+        digest=written.md5 if archive.site.checksums else old.digest,
+        format=info.format or old.format,
+        content=info.content or old.content,
+        description=info.description or old.description,
+        tags=(*old.tags, *(tag for tag in info.tags if tag not in old.tags)),
+        modified_by=how.user,
+        modified_time=now,
+        modified_event_id=how.event_id,
+    )
+
+
+def served_path(archive: Archive, catalog_path: Path, entry: Entry) -> Path | None:
+    """Give the file behind an entry; ``a.nii`` may lie there as ``a.nii.gz`` (§3)."""
+    for uri in (entry.uri, f"{entry.uri}.gz"):
+        path = extraction.place(catalog_path.parent, uri, limit=archive.root)
+        if path.is_file():
+            return path
+    return None
+
+
+def matching_entry(catalog: Catalog, path: str, decoded: str) -> Entry | None:
+    """Find the entry of a raw path, then of its URL-decoded form (§3)."""
+    return catalog.entries.get(path) or catalog.entries.get(decoded)

@@ -1,0 +1,115 @@
+"""The rows of the archive's database, as immutable values.
+
+Identifiers follow XNAT: a project has an ID the user chooses; subjects and sessions
+have a generated global ID and a label that is unique within the project; a scan has
+an ID within its session; a resource has a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from xnat_upload.sandbox.site import Accessibility, Role
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """An account; a site administrator sees and changes everything."""
+
+    login: str
+    password: str = field(repr=False)
+    site_admin: bool = False
+
+
+GUEST = User(login="guest", password="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A project and who belongs to it."""
+
+    id: str
+    secondary_id: str = ""
+    name: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    accessibility: Accessibility = "private"
+    members: Mapping[str, Role] = field(default_factory=dict)
+    insert_date: str = ""
+    insert_user: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A subject of one project."""
+
+    id: str
+    project: str
+    label: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    insert_date: str = ""
+    insert_user: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """An experiment; ``shares`` maps each further project onto the label it has there."""
+
+    id: str
+    xsi_type: str
+    project: str
+    subject_id: str
+    label: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    shares: Mapping[str, str] = field(default_factory=dict)
+    insert_date: str = ""
+    insert_user: str = ""
+
+    def label_in(self, project_id: str) -> str:
+        """Give the label under which `project_id` knows this session."""
+        return self.shares.get(project_id) or self.label
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """A scan; ``row_id`` is the database key that session XML shows in a comment."""
+
+    row_id: int
+    session_id: str
+    id: str
+    xsi_type: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The item whose folder a resource lies in: its level, its global ID and, for a scan, the scan ID."""
+
+    level: Literal["projects", "subjects", "experiments", "scans"]
+    id: str
+    scan_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """A resource catalog: a labelled folder and the row that describes it.
+
+    ``file_count`` and ``file_size`` are the database's copy: ``None`` until the first
+    file is written with statistics.
+    """
+
+    id: int
+    owner: Owner
+    label: str
+    catalog: str
+    format: str = ""
+    content: str = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    file_count: int | None = None
+    file_size: int | None = None
+
+
+Record: TypeAlias = User | Project | Subject | Session | Scan | Resource

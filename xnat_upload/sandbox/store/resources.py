@@ -1,0 +1,163 @@
+"""Resources as a whole: creating, deleting, listing their rows, refreshing their catalogs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from xnat_upload.sandbox.store.archive import Archive
+from xnat_upload.sandbox.store.catalog import Catalog, Entry
+from xnat_upload.sandbox.store.disk import Disk
+from xnat_upload.sandbox.store.files import FileInfo, default_content, is_cataloguable, with_stats
+from xnat_upload.sandbox.store.records import Owner, Resource
+
+REFRESH_OPERATIONS = frozenset({"append", "checksum", "delete", "populateStats"})
+
+
+def create_resource(archive: Archive, owner: Owner, label: str, info: FileInfo) -> Resource:
+    """Create a resource with an empty catalog.
+
+    The caller has looked whether the label exists; nothing holds the door meanwhile.
+    So of two creators at once the second truncates the first one's catalog (write
+    contract, §1), and the two rows become one because its URI is unique.
+    """
+    name = owner.scan_id if owner.level == "scans" else label
+    path = archive.folder_of(owner) / label / f"{name}_catalog.xml"
+    archive.catalogs.truncate(path, catalog_id=name)
+    relative = str(path.relative_to(archive.archive_folder))
+    with archive.lock:
+        same = next((one for one in archive.resources_of(owner) if one.catalog == relative), None)
+        resource = Resource(
+            id=same.id if same else archive.next_row_id(),
+            owner=owner,
+            label=label,
+            catalog=relative,
+            format=info.format,
+            content=info.content or default_content(archive, owner),
+            description=info.description,
+            tags=info.tags,
+        )
+        archive.save(resource)
+    return resource
+
+
+def delete_resource(archive: Archive, resource: Resource) -> None:
+    """Delete a resource with its catalogued files; orphans stay on disk and come back to haunt (§1)."""
+    path = archive.catalog_path(resource)
+    for uri in archive.catalogs.read(path).entries:
+        (path.parent / uri).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+    archive.remove(resource)
+    _remove_empty_folders(path.parent)
+
+
+def _remove_empty_folders(folder: Path) -> None:
+    for parent, _, _ in os.walk(folder, topdown=False):
+        if not any(Path(parent).iterdir()):
+            Path(parent).rmdir()
+
+
+def delete_files(
+    archive: Archive,
+    resource: Resource,
+    catalog: Catalog,
+    entries: Iterable[Entry],
+    *,
+    remove_files: bool,
+    disk: Disk,
+) -> None:
+    """Drop entries, and their files unless told otherwise; a conflict deletes nothing (§7)."""
+    path = archive.catalog_path(resource)
+    gone = {entry.uri for entry in entries}
+    kept = [entry for uri, entry in catalog.entries.items() if uri not in gone]
+    disk.reached("before-catalog-write", path)
+    archive.catalogs.write(path, catalog, kept)
+    if remove_files:
+        for uri in gone:
+            file = path.parent / uri
+            file.unlink(missing_ok=True)
+            if file.parent != path.parent and file.parent.is_dir() and not any(file.parent.iterdir()):
+                file.parent.rmdir()
+    archive.save(with_stats(archive, resource))
+
+
+def entries_within(entries: Iterable[Entry], path: str) -> list[Entry]:
+    """Select what a DELETE means: equal, *or beginning with* the path, or a trailing-star pattern (§7)."""
+    pattern = re.compile(path[:-1] + ".*") if path.endswith("*") else None
+    return [
+        entry
+        for entry in entries
+        if entry.uri.startswith(path) or (pattern is not None and pattern.fullmatch(entry.uri))
+    ]
+
+
+def refresh(archive: Archive, resource: Resource, operations: frozenset[str], *, disk: Disk) -> None:
+    """Bring the catalog in line with the disk.
+
+    No operation means all of them, `delete` included, except that digests are made
+    only if the site keeps them (write contract, §6).
+    """
+    path = archive.catalog_path(resource)
+    folder = path.parent
+    if _has_second_catalog(folder, path):
+        return
+    wanted = operations or REFRESH_OPERATIONS - (set() if archive.site.checksums else {"checksum"})
+    catalog = archive.catalogs.read(path)
+    entries = dict(catalog.entries)
+    disk.reached("catalog-read", path)
+    if "delete" in wanted:
+        entries = {uri: entry for uri, entry in entries.items() if (folder / uri).is_file()}
+    if "append" in wanted:
+        for file in files_below(folder):
+            uri = file.relative_to(folder).as_posix()
+            entries.setdefault(uri, Entry(uri=uri, size=file.stat().st_size))
+    if "checksum" in wanted:
+        entries = {uri: _rehashed(folder / uri, entry) for uri, entry in entries.items()}
+    disk.reached("before-catalog-write", path)
+    if entries != catalog.entries:
+        archive.catalogs.write(path, catalog, entries.values())
+    if "populateStats" in wanted:
+        archive.save(with_stats(archive, resource))
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield every file that could have an entry, in a stable order."""
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (Path(parent, name) for name in sorted(names) if is_cataloguable(name))
+
+
+def _has_second_catalog(folder: Path, own: Path) -> bool:
+    # A user's XML file that contains a catalog counts as one, and so refresh silently does nothing.
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            file = Path(parent, name)
+            if file == own or not name.endswith(".xml"):
+                continue
+            if name.endswith("_catalog.xml"):
+                return True
+            with file.open("rb") as content:
+                if b"<cat:Catalog" in content.read(4096):
+                    return True
+    return False
+
+
+def _rehashed(file: Path, entry: Entry) -> Entry:
+    if not file.is_file():
+        return entry
+    with file.open("rb") as content:
+        digest = hashlib.md5()
+        while block := content.read(1 << 20):
+            digest.update(block)
+    return replace(entry, digest=digest.hexdigest(), size=file.stat().st_size)
+
+
+def empty_build_folder(archive: Archive) -> None:
+    """Throw away multipart bodies that a dead server left behind."""
+    shutil.rmtree(archive.build_folder, ignore_errors=True)
+    archive.build_folder.mkdir(parents=True)
