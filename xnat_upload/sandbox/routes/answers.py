@@ -28,6 +28,9 @@ DEFAULT_MESSAGES = {
 RESTLET_HEADERS = (("server", "Noelios-Restlet-Engine/1.1.10"), ("accept-ranges", "bytes"))
 
 
+TOMCAT_HEADERS = (("content-type", "text/html;charset=utf-8"), ("content-language", "en"))
+
+
 @dataclass(frozen=True)
 class Answer:
     """A status, headers in lower case, and a body: known bytes, or blocks that are sent chunked."""
@@ -79,15 +82,19 @@ def status_page(status: int, message: str = "") -> Answer:
     return Answer(status, headers, page.encode("latin-1", "replace"))
 
 
-def tomcat_page(status: int, message: str = "") -> Answer:
-    """Give Tomcat's own error page."""
+def tomcat_html(status: int, message: str = "") -> bytes:
+    """Give the text of Tomcat's own error page."""
     title = f"HTTP Status {status} – {_phrase(status)}"
-    page = (
+    return (
         f'<!doctype html><html lang="en"><head><title>{title}</title></head><body><h1>{title}</h1>'
         f"<p><b>Type</b> Status Report</p><p><b>Message</b> {escape(message or _phrase(status))}</p>"
         "</body></html>"
-    )
-    return Answer(status, (("content-type", "text/html;charset=utf-8"), ("content-language", "en")), page.encode())
+    ).encode()
+
+
+def tomcat_page(status: int, message: str = "") -> Answer:
+    """Give Tomcat's own error page."""
+    return Answer(status, TOMCAT_HEADERS, tomcat_html(status, message))
 
 
 def error_vm_page(message: str) -> Answer:

@@ -19,9 +19,13 @@ from xnat_upload.sandbox.store.disk import Written
 from xnat_upload.sandbox.store.extraction import gunzipped
 from xnat_upload.sandbox.store.files import Incoming
 
-IN_BODY_TYPES = frozenset(
-    ["application/octet-stream", "text/plain", "text/xml", "application/xml", "text/csv", "application/zip", "application/x-tar", "application/x-gtar", "application/x-gzip", "application/gzip", "application/pdf", "application/rtf", "image/png", "image/jpeg", "image/tiff", "image/gif", "image/bmp", "image/svg+xml", "application/dicom", "application/x-xar", "application/xar", "video/mpeg", "video/mp4", "video/quicktime", "video/avi", "video/x-msvideo"]
-)
+IN_BODY_TYPES = frozenset({
+    "application/octet-stream", "text/plain", "text/xml", "application/xml", "text/csv", "application/zip",
+    "application/x-tar", "application/x-gtar", "application/x-gzip", "application/gzip", "application/pdf",
+    "application/rtf", "image/png", "image/jpeg", "image/tiff", "image/gif", "image/bmp", "image/svg+xml",
+    "application/dicom", "application/x-xar", "application/xar", "video/mpeg", "video/mp4", "video/quicktime",
+    "video/avi", "video/x-msvideo",
+})  # fmt: skip
 EXTENSIONS = {
     "text/plain": ".txt",
     "text/xml": ".xml",

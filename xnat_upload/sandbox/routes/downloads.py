@@ -41,7 +41,7 @@ def is_archive_request(request: Request) -> bool:
 def file_answer(request: Request, path: Path) -> Answer:
     """Give one file, or the range of it that was asked for; there is no ETag (write contract, §3)."""
     status = path.stat()
-    headers = (
+    headers: tuple[tuple[str, str], ...] = (
         *RESTLET_HEADERS,
         ("content-type", CONTENT_TYPES.get(path.suffix.lower(), "application/octet-stream")),
         ("last-modified", formatdate(status.st_mtime, usegmt=True)),

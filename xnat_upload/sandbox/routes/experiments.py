@@ -165,7 +165,7 @@ def put_experiment(request: Request) -> Answer:
 def _fields(request: Request, item: XmlItem | None, xsi_type: str) -> dict[str, str]:
     fields = {key: value for key, value in (item.fields if item else {}).items() if key in SESSION_FIELDS}
     for one in (xsi_type, "xnat:imageSessionData", "xnat:experimentData"):
-        fields |= fields_from_query(request.query.pairs, one, list(SESSION_FIELDS))
+        fields |= fields_from_query(request.query.pairs, one, SESSION_FIELDS)
     return fields
 
 

@@ -9,7 +9,7 @@ from typing import get_args
 
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty, text
 from xnat_upload.sandbox.routes.documents import item_answer
-from xnat_upload.sandbox.routes.filters import chosen_columns, filtered
+from xnat_upload.sandbox.routes.filters import Row, chosen_columns, filtered
 from xnat_upload.sandbox.routes.request import Request
 from xnat_upload.sandbox.routes.schema import PROJECT_FIELDS, fields_from_query
 from xnat_upload.sandbox.routes.tables import Table, table_answer
@@ -40,7 +40,7 @@ def list_projects(request: Request) -> Answer:
         projects = [one for one in projects if access.can_edit_data(request.user, one)]
     elif request.query.get("restrict") == "delete":
         projects = [one for one in projects if access.can_own(request.user, one)]
-    rows = [_row(project) for project in projects]
+    rows: list[Row] = [_row(project) for project in projects]
     known = [*LIST_COLUMNS, "keywords", "note", "alias", "insert_date", "insert_user"]
     # For everybody but data administrators the permission clause replaces the filter: it is
     # silently ignored, and all readable projects come back (§2.1).
@@ -147,8 +147,8 @@ def put_project(request: Request) -> Answer:
         if clashes:
             message = f"Requested new project conflicts with existing projects: {', '.join(clashes)}"
             raise Refusal(409, message)
-        level = request.query.get("accessibility")
-        if level in get_args(Accessibility):
+        level = accessibility(request.query.get("accessibility"))
+        if level:
             project = replace(project, accessibility=level)
         request.archive.save(project)
     return empty()
@@ -177,6 +177,12 @@ def remove_project(request: Request) -> Answer:
     return empty()
 
 
+def accessibility(value: str) -> Accessibility | None:
+    """Recognise one of the three levels."""
+    levels: tuple[Accessibility, ...] = get_args(Accessibility)
+    return next((level for level in levels if level == value), None)
+
+
 def read_accessibility(request: Request) -> Answer:
     """``GET /data/projects/{P}/accessibility``."""
     return text(_project_or_404(request).accessibility)
@@ -184,13 +190,13 @@ def read_accessibility(request: Request) -> Answer:
 
 def put_accessibility(request: Request) -> Answer:
     """``PUT /data/projects/{P}/accessibility/{level}``."""
-    level = request.tail.strip("/")
-    if not level:
+    level = accessibility(request.tail.strip("/"))
+    if not request.tail.strip("/"):
         raise Refusal(400, "You must specify the ACCESS_ID parameter for this PUT call")
     project = _project_or_404(request)
     if not access.can_own(request.user, project):
         raise Refusal(403)
-    if level not in get_args(Accessibility):
+    if level is None:
         raise Refusal(500)
     request.archive.save(replace(project, accessibility=level))
     return text(level)

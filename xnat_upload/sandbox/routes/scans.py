@@ -114,7 +114,7 @@ def put_scan(request: Request) -> Answer:
     check_scan_id(scan_id)
     request.event_id()
     fields = {key: value for key, value in (item.fields if item else {}).items() if key in SCAN_FIELDS}
-    fields |= fields_from_query(request.query.pairs, xsi_type, list(SCAN_FIELDS))
+    fields |= fields_from_query(request.query.pairs, xsi_type, SCAN_FIELDS)
     save_scan(request, session, scan_id, xsi_type, fields)
     return empty()
 
@@ -180,7 +180,7 @@ def post_scan(request: Request) -> Answer:
         raise Refusal(409, "Specified scan already exists.")
     check_scan_id(scan_id)
     request.event_id()
-    save_scan(request, session, scan_id, xsi_type, fields_from_query(request.query.pairs, xsi_type, list(SCAN_FIELDS)))
+    save_scan(request, session, scan_id, xsi_type, fields_from_query(request.query.pairs, xsi_type, SCAN_FIELDS))
     return created_address(request, scan_id)
 
 

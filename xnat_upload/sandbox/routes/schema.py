@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-STEMS_OF_BOTH = ["cr", "ct", "dx3DCraniofacial", "dx", "ecg", "eeg", "eps", "es", "esv", "gm", "gmv", "hd", "io", "meg", "mg", "mr", "nm", "op", "opt", "otherDicom", "pet", "rf", "sm", "sr", "us", "xa3D", "xa", "xc", "xcv"]
+from collections.abc import Collection
+
+STEMS_OF_BOTH = (
+    "cr", "ct", "dx3DCraniofacial", "dx", "ecg", "eeg", "eps", "es", "esv", "gm", "gmv", "hd", "io", "meg",
+    "mg", "mr", "nm", "op", "opt", "otherDicom", "pet", "rf", "sm", "sr", "us", "xa3D", "xa", "xc", "xcv",
+)  # fmt: skip
 SCAN_TYPES = frozenset(f"xnat:{stem}ScanData" for stem in (*STEMS_OF_BOTH, "mrs", "rtImage", "sc", "seg", "voiceAudio"))
 SESSION_TYPES = frozenset(f"xnat:{stem}SessionData" for stem in (*STEMS_OF_BOTH, "petmr", "rt"))
 ABSTRACT_SCAN_TYPE = "xnat:imageScanData"
@@ -11,12 +16,25 @@ ALL_TYPES = SCAN_TYPES | SESSION_TYPES | OTHER_TYPES | {ABSTRACT_SCAN_TYPE}
 
 LOWER_STEMS = frozenset({"otherDicom", "rtImage", "voiceAudio", "dx3DCraniofacial", "xa3D"})
 
-SCAN_FIELDS = ["UID", "type", "note", "quality", "condition", "series_description", "documentation", "scanner", "modality", "frames", "validation_method", "validation_status", "validation_date", "validation_notes", "scanTime", "coil", "fieldStrength", "marker", "stabilization"]
+SCAN_FIELDS = (
+    "UID", "type", "note", "quality", "condition", "series_description", "documentation", "scanner", "modality",
+    "frames", "validation_method", "validation_status", "validation_date", "validation_notes", "scanTime",
+    "coil", "fieldStrength", "marker", "stabilization",
+)  # fmt: skip
 SCAN_ATTRIBUTES = frozenset({"UID", "type"})
-SESSION_FIELDS = ["date", "time", "note", "visit_id", "UID", "modality", "scanner", "acquisition_site", "operator", "coil", "fieldStrength", "marker", "stabilization", "dcmAccessionNumber", "dcmPatientId", "dcmPatientName", "session_type", "visit", "original", "prearchivePath"]
+SESSION_FIELDS = (
+    "date", "time", "note", "visit_id", "UID", "modality", "scanner", "acquisition_site", "operator", "coil",
+    "fieldStrength", "marker", "stabilization", "dcmAccessionNumber", "dcmPatientId", "dcmPatientName",
+    "session_type", "visit", "original", "prearchivePath",
+)  # fmt: skip
 SESSION_ATTRIBUTES = frozenset({"UID", "modality", "visit_id", "session_type", "prearchivePath"})
-SUBJECT_FIELDS = ["group", "src", "gender", "handedness", "dob", "yob", "age", "note", "education", "race", "ethnicity", "height", "weight"]
-PROJECT_FIELDS = ["description", "keywords", "note", "pi_firstname", "pi_lastname"]
+SUBJECT_FIELDS = (
+    "group", "src", "gender", "handedness", "dob", "yob", "age", "note", "education", "race", "ethnicity",
+    "height", "weight",
+)  # fmt: skip
+PROJECT_FIELDS = (
+    "description", "keywords", "note", "pi_firstname", "pi_lastname",
+)  # fmt: skip
 
 
 def root_element(xsi_type: str) -> str:
@@ -30,7 +48,9 @@ def root_element(xsi_type: str) -> str:
     return f"{prefix}:{name.removesuffix('Data').capitalize()}"
 
 
-def fields_from_query(pairs: tuple[tuple[str, str], ...], xsi_type: str, short_names: list[str]) -> dict[str, str]:
+def fields_from_query(
+    pairs: tuple[tuple[str, str], ...], xsi_type: str, short_names: Collection[str]
+) -> dict[str, str]:
     """Read the fields a PUT sets: by short name, or as ``<its own type>/<path>``; others are ignored (§4.3)."""
     fields = {}
     for key, value in pairs:

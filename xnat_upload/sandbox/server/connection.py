@@ -8,7 +8,7 @@ import h11
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from xnat_upload.sandbox.routes.answers import Answer, tomcat_page
+from xnat_upload.sandbox.routes.answers import TOMCAT_HEADERS, tomcat_html
 
 MAX_HEADER_BYTES = 1 << 16
 
@@ -20,7 +20,7 @@ class _Wire(h11.Connection):
     And with capitals in header names, which HTTP does not care about and some clients do.
     """
 
-    def send(self, event: Any) -> bytes | None:
+    def send(self, event: Any) -> Any:
         if isinstance(event, h11.Response):
             headers = [(_capitalised(name), value) for name, value in event.headers]
             event = h11.Response(status_code=event.status_code, headers=headers, reason=b"")
@@ -41,9 +41,9 @@ class TomcatConnection(H11Protocol):
 
         async def with_connection(scope: Scope, receive: Receive, send: Send) -> None:
             scope["connection"] = self
-            await application(scope, receive, send)  # type: ignore[arg-type]
+            await application(scope, receive, send)
 
-        self.app = with_connection  # type: ignore[assignment]
+        self.app = with_connection
 
     def abort(self) -> None:
         """End the connection as the death of the process would: nothing more is sent or read."""
@@ -58,14 +58,8 @@ class TomcatConnection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP at all with Tomcat's own page."""
-        self._write_and_close(tomcat_page(400, "Invalid character found in the request target or header"))
-
-    def _write_and_close(self, answer: Answer) -> None:
-        headers = [*answer.headers, ("connection", "close"), ("content-length", str(len(answer.body)))]
-        for event in (
-            h11.Response(status_code=answer.status, headers=headers),
-            h11.Data(data=answer.body),
-            h11.EndOfMessage(),
-        ):
+        page = tomcat_html(400, "Invalid character found in the request target or header")
+        headers = [*TOMCAT_HEADERS, ("connection", "close"), ("content-length", str(len(page)))]
+        for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=page), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()

@@ -17,7 +17,7 @@ from xnat_upload.sandbox.server.body import RequestBody
 from xnat_upload.sandbox.server.faulting import FaultyDisk
 from xnat_upload.sandbox.server.sending import send_answer
 from xnat_upload.sandbox.store.archive import Archive
-from xnat_upload.sandbox.store.logins import Logins
+from xnat_upload.sandbox.store.logins import HttpSession, Logins
 
 MAX_THREADS = 200  # Tomcat's maxThreads
 BROWSER = re.compile(r"Mozilla|Chrome|Safari|Opera|Camino|Firefox|MSIE")
@@ -88,7 +88,8 @@ class Dispatcher:
         if is_exempt or not self._archive.site.enable_csrf_token or scope["method"] in ("GET", "HEAD"):
             return False
         token = Query(scope["query_string"].decode("latin-1")).get("XNAT_CSRF")
-        return token != scope["http_session"].csrf_token
+        session: HttpSession = scope["http_session"]
+        return token != session.csrf_token
 
 
 def _handled(handler: Handler, request: Request) -> Answer:

@@ -9,6 +9,7 @@ file at reading time against its MD5 at writing time (write contract, §5.2).
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -138,13 +139,20 @@ def checksum_of(document: bytes) -> str:
 
 def parse(document: bytes) -> Catalog:
     """Turn a catalog document into its entries, in document order."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
-    root = etree.fromstring(document, parser)
     entries = {}
-    for element in root.iter(f"{{{NAMESPACE}}}entry"):
-        entry = _entry(element)
-        entries[entry.uri] = entry
-    return Catalog(root.get("ID") or "", entries, checksum_of(document))
+    catalog_id = ""
+    events = etree.iterparse(
+        io.BytesIO(document), events=("start", "end"), resolve_entities=False, no_network=True, huge_tree=True
+    )
+    for event, element in events:
+        if event == "start":
+            if element.tag == f"{{{NAMESPACE}}}Catalog":
+                catalog_id = element.get("ID") or ""
+        elif element.tag == f"{{{NAMESPACE}}}entry":
+            entry = _entry(element)
+            entries[entry.uri] = entry
+            element.clear()  # a tree of 100,000 entries would take hundreds of megabytes
+    return Catalog(catalog_id, entries, checksum_of(document))
 
 
 def _entry(element: etree._Element) -> Entry:

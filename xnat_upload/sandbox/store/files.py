@@ -8,6 +8,8 @@ not at the catalog.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +21,7 @@ from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.catalog import Catalog, Entry
 from xnat_upload.sandbox.store.disk import Disk, Written
 from xnat_upload.sandbox.store.records import Owner, Resource
+from xnat_upload.sandbox.store.zipstream import Member
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,9 +130,8 @@ def with_stats(archive: Archive, resource: Resource) -> Resource:
     path = archive.catalog_path(resource)
     sizes = []
     for uri in archive.catalogs.read(path).entries:
-        file = path.parent / uri
-        if file.is_file():
-            sizes.append(file.stat().st_size)
+        with contextlib.suppress(OSError):
+            sizes.append(os.stat(f"{path.parent}/{uri}").st_size)  # noqa: PTH116 - once per file and write
     return replace(resource, file_count=len(sizes), file_size=sum(sizes))
 
 
@@ -170,9 +172,10 @@ def _store(archive: Archive, resource: Resource, incoming: Iterable[Incoming], p
 
 
 def _extract(
-    archive: Archive, folder: Path, members: Iterator[extraction.Member], duplicates: list[str], how: Writing
+    archive: Archive, folder: Path, members: Iterator[Member], duplicates: list[str], how: Writing
 ) -> list[tuple[str, Written]]:
     written = []
+    made = {folder}
     for member in members:
         target = extraction.place(folder, member.name, limit=archive.root)
         if member.is_directory:
@@ -184,7 +187,9 @@ def _extract(
                 continue
             # Kept whatever the site's setting says (§4.5).
             _clear(archive, target, keep=True, how=how)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.parent not in made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.add(target.parent)
         result = how.disk.write(target, member.blocks, with_md5=archive.site.checksums)
         if target.is_relative_to(folder):
             written.append((target.relative_to(folder).as_posix(), result))

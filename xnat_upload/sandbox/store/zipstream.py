@@ -80,6 +80,10 @@ def members(source: Iterator[bytes]) -> Iterator[Member]:
             return
         signature, _, flags, method, _, _, crc, packed, size, name_length, extra_length = LOCAL_HEADER.unpack(header)
         if signature != LOCAL_HEADER_SIGNATURE:
+            # The central directory, or no zip at all.  Whether Tomcat would bear a directory of more
+            # than 2 MiB unread is not settled: reading on is the quiet choice.
+            while stream.some(BLOCK_BYTES):
+                pass
             return
         raw_name, extra = stream.read(name_length), stream.read(extra_length)
         if len(raw_name) < name_length or len(extra) < extra_length:
