@@ -49,8 +49,8 @@ def incoming_files(request: Request, path: str) -> list[Incoming]:
     if request.query.is_true("inbody") or kind in IN_BODY_TYPES:
         if is_multipart:
             raise Refusal(400, _no_data(request))
-        if not kind:
-            raise Refusal(500)  # a NullPointerException
+        if request.body.size <= 0 and not kind:
+            raise Refusal(500)  # a NullPointerException: only then is the missing type asked for its name
         if request.body.size <= 0 and kind != ZIP:
             raise Refusal(
                 500,
