@@ -5,9 +5,12 @@ Every number has its reason beside it, and a unit in its name. Nothing else in t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 MIB = 1024 * 1024
+# A wait of no time at all is refused by the HTTP layer, in the middle of an upload.
+_ABOVE_ZERO = frozenset({"connect_timeout_seconds", "read_timeout_seconds"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,7 @@ class TransferSettings:
     Raises
     ------
     ValueError
-        A number that makes no sense, such as no workers at all.
+        A number that makes no sense, such as no workers at all, half a worker, or an infinite wait.
 
     Examples
     --------
@@ -59,7 +62,7 @@ class TransferSettings:
     >>> TransferSettings(workers=0)
     Traceback (most recent call last):
     ...
-    ValueError: TransferSettings.workers is 0; it must be at least 1.
+    ValueError: TransferSettings.workers is 0; it must be a whole number of at least 1.
     """
 
     workers: int = 4
@@ -77,6 +80,13 @@ class TransferSettings:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            least = 1 if isinstance(field.default, int) else 0
-            if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= least:
-                raise ValueError(f"TransferSettings.{field.name} is {value!r}; it must be at least {least}.")
+            whole = isinstance(field.default, int)
+            number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+            if whole:
+                allowed, fits = "a whole number of at least 1", number and value >= 1
+            elif field.name in _ABOVE_ZERO:
+                allowed, fits = "a finite number above 0", number and 0 < value < math.inf
+            else:
+                allowed, fits = "a finite number of at least 0", number and 0 <= value < math.inf
+            if not fits:
+                raise ValueError(f"TransferSettings.{field.name} is {value!r}; it must be {allowed}.")
