@@ -28,7 +28,8 @@ def attempts(settings: TransferSettings, *, doing: str, stop: threading.Event | 
     doing : str
         What is being done, for the log; no names that could identify a patient.
     stop : threading.Event, optional
-        Once set, no pause is waited out and no further attempt is made.
+        Once set, no pause is waited out, and an attempt that fails is the last. Who was in a pause comes out of it to
+        one more attempt, and must look at the event itself before it sends anything.
 
     Raises
     ------
@@ -38,7 +39,8 @@ def attempts(settings: TransferSettings, *, doing: str, stop: threading.Event | 
 
     def pause_seconds(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        bound = min(settings.longest_pause_seconds, settings.pause_seconds * 2 ** (state.attempt_number - 1))
+        doublings = min(state.attempt_number - 1, 60)  # 2**1024 is more than a float can hold
+        bound = min(settings.longest_pause_seconds, settings.pause_seconds * 2**doublings)
         pause = random.uniform(0, bound)  # noqa: S311  no secret hangs on it
         if isinstance(error, ServerUnavailableError) and error.retry_after_seconds is not None:
             pause = max(pause, min(error.retry_after_seconds, settings.longest_pause_seconds))
