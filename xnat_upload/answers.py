@@ -29,6 +29,10 @@ _BUSY = frozenset({408, 429, 502, 503, 504})
 # Two writers of one catalog: the loser is told so with a 500 and may try again (contract, write §5.2).
 _CATALOG_CONFLICT = ("Another thread or process modified", "Unable to acquire thread and process locks")
 _SERVER_WORDS = 300
+# Where each kind of error page has its message (contract, read §0.5). Looked for with plain searches: a pattern that
+# spans both marks takes seconds for a page of nothing but opening marks.
+_MESSAGE_MARKS = (("<h3>", "</h3>"), ("<b>message</b>", "</p>"), ("<title>", "</title>"))
+_ERROR_PAGE_BYTES = 64 * 1024
 _REFUSALS: dict[int, tuple[type[XnatUploadError], str]] = {
     401: (AuthenticationError, "Check user and password, or renew the session that was given."),
     403: (PermissionDeniedError, "Ask an owner of the project for the right to edit it."),
@@ -111,13 +115,12 @@ class Answer:
     @property
     def message(self) -> str:
         """XNAT's own words, from whichever of its error pages, at most 300 characters."""
-        text = self.text[:65536]
-        for pattern in (r"<h3>(.*?)</h3>", r"<b>Message</b>(.*?)</p>", r"<title>(.*?)</title>"):
-            found = re.search(pattern, text, re.DOTALL | re.IGNORECASE)
-            if found:
-                text = found[1]
-                break
-        words = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+        page = self.body[:_ERROR_PAGE_BYTES].decode("utf-8", errors="replace")
+        between = (_between(page, *marks) for marks in _MESSAGE_MARKS)
+        text = next((found for found in between if found is not None), page)
+        # Cut before it is unescaped: Python refuses to read "&#" with more than 4,300 digits.
+        without_tags = re.sub(r"<[^<>]*>", " ", text)[: 4 * _SERVER_WORDS]
+        words = " ".join(html.unescape(without_tags).split())
         printable = "".join(character if character.isprintable() else "?" for character in words)
         return printable if len(printable) <= _SERVER_WORDS else printable[:_SERVER_WORDS] + "…"
 
@@ -167,10 +170,16 @@ def _seconds(retry_after: str) -> float | None:
         pass
     try:
         date = parsedate_to_datetime(retry_after)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     zoned = date if date.tzinfo else date.replace(tzinfo=timezone.utc)
     return max(0.0, (zoned - datetime.now(timezone.utc)).total_seconds())
+
+
+def _between(text: str, opening: str, closing: str) -> str | None:
+    start = re.search(opening, text, re.IGNORECASE)
+    end = re.compile(closing, re.IGNORECASE).search(text, start.end()) if start else None
+    return text[start.end() : end.start()] if start and end else None
 
 
 def _shown_location(location: str) -> str:
