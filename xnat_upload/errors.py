@@ -22,11 +22,28 @@ are None.
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the report stands above everything else; only its name is wanted here
     from xnat_upload.report import Report
+
+_LONGEST_QUOTE = 160
+
+
+def quoted(value: object) -> str:
+    """Show a name, a path or an ID in a message: in quotes, with what cannot be printed escaped, and never long.
+
+    Examples
+    --------
+    >>> print(quoted("a\\x1b[2J\\u202eb"), quoted("x" * 300))  # doctest: +ELLIPSIS
+    'a\\x1b[2J\\u202eb' 'xxxxx...xxxxx' (300 characters)
+    """
+    text = repr(str(value) if isinstance(value, os.PathLike) else value)
+    if len(text) <= _LONGEST_QUOTE:
+        return text
+    return f"{text[:60]}…{text[-60:]} ({len(text) - 2} characters)"
 
 
 class XnatUploadError(Exception):

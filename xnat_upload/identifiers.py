@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from xnat_upload.errors import InvalidIdentifierError
+from xnat_upload.errors import InvalidIdentifierError, quoted
 
 # XNAT takes IDs from a path as they are sent, never decoded, so only these can be addressed (contract, read §0.2).
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -202,7 +202,7 @@ def check_hub_project_id(value: str) -> str:
     """Return the hub project's ID if it can be one: any text without control characters."""
     if not isinstance(value, str) or not value.strip() or _unprintable(value):
         raise InvalidIdentifierError(
-            f"The hub project ID {value!r} cannot be one: it must be text, not empty, without control characters."
+            f"The hub project ID {quoted(value)} cannot be one: it must be text, not empty, without control characters."
         )
     return value
 
@@ -211,7 +211,7 @@ def check_identifier(value: str, *, what: str) -> str:
     """Return `value` if XNAT can hold it as an ID or label: 1 to 255 of A-Z a-z 0-9 _ - (contract, read §0.2)."""
     if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
         raise InvalidIdentifierError(
-            f"The {what} {_shown(value)} cannot be one: XNAT allows 1 to 255 letters A-Z a-z, digits, '_' and '-'."
+            f"The {what} {quoted(value)} cannot be one: XNAT allows 1 to 255 letters A-Z a-z, digits, '_' and '-'."
         )
     return value
 
@@ -228,12 +228,12 @@ def check_resource_label(value: str) -> str:
     """Return the resource label if XNAT can hold it and find it again (contract, write §1, "Labels")."""
     if not isinstance(value, str) or not _RESOURCE_LABEL.fullmatch(value) or set(value) == {"."}:
         raise InvalidIdentifierError(
-            f"The resource label {_shown(value)} cannot be one: XNAT finds again what consists of 1 to 255 letters "
+            f"The resource label {quoted(value)} cannot be one: XNAT finds again what consists of 1 to 255 letters "
             "A-Z a-z, digits, '_', '.' and '-'."
         )
     if value.isdigit():
         raise InvalidIdentifierError(
-            f"The resource label {value!r} is all digits, which XNAT takes for a resource's number. Add a letter."
+            f"The resource label {quoted(value)} is all digits, which XNAT takes for a resource's number. Add a letter."
         )
     return value
 
@@ -258,7 +258,7 @@ def check_file_name(name: str) -> str:
     """
     fault = _fault_of(name)
     if fault:
-        raise InvalidIdentifierError(f"The file name {_shown(name)} {fault}. Rename the file.")
+        raise InvalidIdentifierError(f"The file name {quoted(name)} {fault}. Rename the file.")
     return name
 
 
@@ -286,9 +286,3 @@ def _unprintable(text: str) -> bool:
         unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or ord(character) & 0xFFFE == 0xFFFE
         for character in text
     )
-
-
-def _shown(value: object) -> str:
-    """A value for a message: quoted, escaped and not longer than a line."""
-    text = ascii(value) if isinstance(value, str) and _unprintable(value) else repr(value)
-    return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"

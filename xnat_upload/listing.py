@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from xnat_upload.errors import quoted
+
 _BEFORE_NAME = re.compile(r"/resources/[^/]+/files/")
 
 
@@ -50,14 +52,22 @@ def read_listing(table: Any) -> dict[str, StoredFile]:
     catalogs = set()
     try:
         for row in table["ResultSet"]["Result"]:
-            before_name = _BEFORE_NAME.search(row["URI"])
+            uri, size, md5, catalog = (_text(row, key) for key in ("URI", "Size", "digest", "cat_ID"))
+            before_name = _BEFORE_NAME.search(uri)
             if before_name is None:
-                raise ValueError(f"the URI {row['URI']!r} names no file of a resource")
-            size = row.get("Size", "")
-            stored[row["URI"][before_name.end() :]] = StoredFile(int(size) if size else None, row.get("digest", ""))
-            catalogs.add(row.get("cat_ID", ""))
+                raise ValueError(f"the URI {quoted(uri)} names no file of a resource")
+            stored[uri[before_name.end() :]] = StoredFile(int(size) if size else None, md5)
+            catalogs.add(catalog)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it is not a table of files: {error!r}") from error
     if len(catalogs) > 1:
-        raise ValueError(f"{len(catalogs)} resources bear this one label (numbers {', '.join(sorted(catalogs))})")
+        numbers = quoted(", ".join(sorted(catalogs)))
+        raise ValueError(f"{len(catalogs)} resources bear this one label: numbers {numbers}")
     return stored
+
+
+def _text(row: Any, key: str) -> str:
+    value = row.get(key)
+    if not isinstance(value, (str, type(None))):
+        raise TypeError(f"its {key} is {quoted(value)} where XNAT has text")
+    return value or ""
