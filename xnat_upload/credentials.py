@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import requests.utils
 
-from xnat_upload.errors import AuthenticationError, InsecureTransportWarning, InvalidIdentifierError
+from xnat_upload.errors import AuthenticationError, InsecureTransportWarning, InvalidIdentifierError, quoted
 
 if TYPE_CHECKING:
     import pyxnat
@@ -59,7 +59,7 @@ def find_credentials(
         if same and env.get("XNAT_USER") and env.get("XNAT_PASS"):
             return Credentials(server=address, user=env["XNAT_USER"], password=env["XNAT_PASS"])
     netrc = requests.utils.get_netrc_auth(address)
-    if netrc and password is None and user in (None, netrc[0]):
+    if netrc and all(netrc) and password is None and user in (None, netrc[0]):
         return Credentials(server=address, user=netrc[0], password=netrc[1])
     raise AuthenticationError(
         f"Nothing complete to log in to {address} with. Give user and password, or headers with an existing session, "
@@ -80,8 +80,9 @@ def open_interface(credentials: Credentials, *, verify: bool | str | os.PathLike
     import pyxnat
 
     certificates = verify if isinstance(verify, bool) else os.fspath(verify)
-    if isinstance(certificates, str) and not Path(certificates).exists():
-        raise InvalidIdentifierError(f"verify names no file or directory of certificates: {certificates!r}.")
+    # Path("") exists, being the current directory, and requests takes "" for verify=False.
+    if isinstance(certificates, str) and not (certificates and Path(certificates).exists()):
+        raise InvalidIdentifierError(f"verify names no file or directory of certificates: {quoted(certificates)}.")
     _warn_if_insecure(credentials.server)
     if credentials.headers:
         interface = pyxnat.Interface(credentials.server, anonymous=True, verify=certificates)
@@ -119,10 +120,10 @@ def check_server(server: str) -> str:
         usable = False
     if not usable or parts.query or parts.fragment or not server.isprintable() or " " in server.strip():
         raise InvalidIdentifierError(
-            f"The server address {server.rpartition('@')[2]!r} cannot be used. Give it as https://host or "
+            f"The server address {quoted(server.rpartition('@')[2])} cannot be used. Give it as https://host or "
             "https://host:port/path."
         )
-    if parts.username or parts.password:
+    if "@" in parts.netloc:
         raise InvalidIdentifierError(
             "The server address holds a user or password, which would end up in logs. Give them as user= and password=."
         )
