@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from xnat_upload.local_file import Fingerprint, fingerprint
 from xnat_upload.outcome import FileOutcome, Status
 from xnat_upload.plan import Action, Plan, Step
-from xnat_upload.staging import Fingerprint, fingerprint
 
 _SETTLED_BY_PLAN = {Action.SKIP: Status.SKIPPED, Action.REFUSE: Status.NOT_SENT}
 

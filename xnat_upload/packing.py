@@ -17,14 +17,16 @@ from typing import Protocol
 
 import stream_zip
 
-from xnat_upload.errors import ChangedFileError
+from xnat_upload.errors import ChangedFileError, quoted
+from xnat_upload.local_file import BLOCK_BYTES, Fingerprint, Hasher, LocalFile, fingerprint
 from xnat_upload.plan import Form, Shipment, Step
-from xnat_upload.staging import BLOCK_BYTES, Fingerprint, Hasher, LocalFile, fingerprint
 
 # XNAT keeps no times and modes of members (contract, write §4.6); the earliest date that a zip can hold.
 _NO_TIME = datetime(1980, 1, 1)
 _FILE_MODE = 0o100600
+# What the fields of a zip hold that is not in the zip64 form.
 _FOUR_GIB = 0xFFFFFFFF
+_MOST_MEMBERS = 0xFFFF
 
 
 class Body(Protocol):
@@ -84,8 +86,9 @@ class ZipBody:
         self.sent: dict[str, Fingerprint] = {}
         self._large_file_bytes = large_file_bytes
         self._members = tuple((step.file, self._known(step)) for step in steps)
-        total = sum(file.size_bytes + 2 * len(file.name) + 128 for file, _ in self._members)
-        self._method = stream_zip.NO_COMPRESSION_64 if total > _FOUR_GIB else stream_zip.NO_COMPRESSION_32
+        total = sum(file.size_bytes + 2 * len(file.name.encode()) + 128 for file, _ in self._members)
+        zip64 = total > _FOUR_GIB or len(self._members) > _MOST_MEMBERS
+        self._method = stream_zip.NO_COMPRESSION_64 if zip64 else stream_zip.NO_COMPRESSION_32
         # Headers have the same length whatever they say, so the same archive of empty members tells what they add.
         empty = ((file.name, _NO_TIME, _FILE_MODE, self._method(0, 0), ()) for file, _ in self._members)
         headers_bytes = sum(len(block) for block in stream_zip.stream_zip(empty, extended_timestamps=False))
@@ -160,7 +163,7 @@ def _hashed(file: LocalFile, *, expected: Fingerprint | None, sent: dict[str, Fi
 def _as_expected(file: LocalFile, found: Fingerprint, expected: Fingerprint | None) -> Fingerprint:
     if expected is not None and found != expected:
         raise ChangedFileError(
-            f"{file.path} has changed since the upload was planned: expected MD5 {expected.md5}, found {found.md5}. "
-            "Plan the upload again."
+            f"{quoted(file.path)} has changed since the upload was planned: expected MD5 {expected.md5}, found "
+            f"{found.md5}. Plan the upload again."
         )
     return found

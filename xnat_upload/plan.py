@@ -15,8 +15,8 @@ from enum import Enum
 
 from xnat_upload.identifiers import Resource
 from xnat_upload.listing import Listing, StoredFile
+from xnat_upload.local_file import Fingerprint, LocalFile
 from xnat_upload.settings import TransferSettings
-from xnat_upload.staging import Fingerprint, LocalFile
 
 # Names that mean the same to every server version when they stand in a URL: 1.6 decodes nothing (measured).
 _SAFE_IN_URL = re.compile(r"[A-Za-z0-9._/-]+")

@@ -9,11 +9,12 @@ from typing import TypeVar
 from xnat_upload.archive import Archive
 from xnat_upload.errors import InvalidIdentifierError, XnatUploadError
 from xnat_upload.identifiers import Accession, Resource, Scan
+from xnat_upload.local_file import LocalFile, fingerprint
 from xnat_upload.plan import Plan, make_plan, must_be_read
 from xnat_upload.request import StagedRequest
 from xnat_upload.scan_types import scan_type_for
 from xnat_upload.settings import TransferSettings
-from xnat_upload.staging import LocalFile, fingerprint, refuse_equal_names
+from xnat_upload.staging import refuse_equal_names
 
 
 def prepare(

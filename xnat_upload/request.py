@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 from xnat_upload.errors import InvalidIdentifierError, UnsafePathError
 from xnat_upload.identifiers import Destination
-from xnat_upload.staging import LocalFile, net_root, stage
+from xnat_upload.local_file import LocalFile
+from xnat_upload.staging import net_root, stage
 
 if TYPE_CHECKING:
     from typing_extensions import Required

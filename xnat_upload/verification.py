@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from xnat_upload.listing import Listing, StoredFile
-from xnat_upload.staging import Fingerprint
+from xnat_upload.local_file import Fingerprint
 
 
 class Likeness(Enum):
