@@ -331,7 +331,7 @@ def test_one_uploader_in_many_threads_keeps_one_writer_in_a_resource(hospital: H
     with hospital.connect() as uploader:
         reports: list[Report] = []
         threads = [
-            threading.Thread(target=lambda n=number: reports.append(send(uploader, hospital, f"{n}", tmp_path)))  # type: ignore[misc]
+            threading.Thread(target=lambda n=number: reports.append(send(uploader, hospital, f"{n}", tmp_path)))
             for number in range(8)
         ]
         for thread in threads:
@@ -401,7 +401,8 @@ def test_every_local_fault_is_found_before_anything_is_written(
 
 
 def test_a_status_compares_with_its_text() -> None:
-    assert Status.STORED == "stored"
+    status: str = Status.STORED
+    assert status == "stored"
     assert f"{Status.NOT_SENT}" == "not sent"
     assert IMPATIENT.attempts == TransferSettings().attempts
 
