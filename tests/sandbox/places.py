@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import itertools
+import socket
+import time
 import zipfile
-from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -67,9 +71,9 @@ class Place:
     def resource(self) -> str:
         return f"{self.scan}/resources/NIFTI"
 
-    def put(self, name: str, content: bytes = b"content", **params: str) -> requests.Response:
+    def put(self, name: str, data: bytes = b"content", /, **params: str) -> requests.Response:
         headers = {"Content-Type": "application/octet-stream"}
-        return self.admin("PUT", f"{self.resource}/files/{name}", data=content, headers=headers, params=params)
+        return self.admin("PUT", f"{self.resource}/files/{name}", data=data, headers=headers, params=params)
 
     def put_zip(self, members: Mapping[str, bytes], **params: str) -> requests.Response:
         headers = {"Content-Type": "application/zip"}
@@ -87,6 +91,20 @@ class Place:
     def listed(self, name: str) -> dict[str, str]:
         rows = self.admin.rows(f"{self.resource}/files")
         return next(row for row in rows if row["URI"].endswith(f"/files/{name}"))
+
+    def path_of(self, name: str) -> Path:
+        rows = self.admin.rows(f"{self.resource}/files?locator=absolutePath")
+        return next(Path(row["absolutePath"]) for row in rows if row["absolutePath"].endswith(f"/NIFTI/{name}"))
+
+    @contextmanager
+    def site(self, **changes: Any) -> Iterator[None]:
+        """Configure the site otherwise for a while."""
+        settings = self.sandbox.site
+        self.sandbox.site = replace(settings, **changes)
+        try:
+            yield
+        finally:
+            self.sandbox.site = settings
 
     def files(self) -> dict[str, bytes]:
         return self.sandbox.files(self.project, "ACC1", "1", "NIFTI")
@@ -107,6 +125,21 @@ def zipped(members: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED) 
 def message(answer: requests.Response) -> str:
     """Read the message of a status page."""
     return answer.text.partition("<h3>")[2].partition("</h3>")[0]
+
+
+def connect(sandbox: Sandbox) -> socket.socket:
+    """Open a plain connection to a sandbox."""
+    host, _, port = urlsplit(sandbox.url).netloc.rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=30)
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Wait for what another thread does; gives up after ten seconds."""
+    for _ in range(2000):
+        if happened():
+            return
+        time.sleep(0.005)
+    raise AssertionError("It did not happen.")
 
 
 def place_in(sandbox: Sandbox, stack: ExitStack) -> Place:

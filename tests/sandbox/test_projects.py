@@ -36,7 +36,8 @@ def test_secondary_id_is_set_by_query_parameter(place: Place) -> None:
 
 def test_secondary_id_is_set_by_xml(place: Place) -> None:
     document = (
-        f'<xnat:projectData xmlns:xnat="http://nrg.wustl.edu/xnat" ID="{new_id(place)}" secondary_ID="x{place.project}">'
+        f'<xnat:projectData xmlns:xnat="http://nrg.wustl.edu/xnat" ID="{new_id(place)}" '
+        f'secondary_ID="x{place.project}">'
         "<xnat:description>words</xnat:description></xnat:projectData>"
     )
     path = f"/data/projects/{new_id(place)}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from lxml import etree
 
@@ -100,8 +98,10 @@ def test_fields_of_another_type_are_ignored_with_200(place: Place) -> None:
 
 
 def test_scan_by_xml(place: Place) -> None:
-    document = b'<xnat:MRScan xmlns:xnat="http://nrg.wustl.edu/xnat" ID="5" type="T2">'
+    document = (
+        b'<xnat:MRScan xmlns:xnat="http://nrg.wustl.edu/xnat" ID="5" type="T2">'
         b"<xnat:quality>usable</xnat:quality></xnat:MRScan>"
+    )
     headers = {"Content-Type": "text/xml"}
     assert place.admin("PUT", f"{place.session}/scans/5", data=document, headers=headers).status_code == 200
     row = next(row for row in place.admin.rows(f"{place.session}/scans") if row["ID"] == "5")
@@ -130,12 +130,8 @@ def test_deleting_a_scan(place: Place) -> None:
 
 
 def test_change_needs_a_reason_where_the_site_wants_one(place: Place) -> None:
-    settings = place.sandbox.site
-    place.sandbox.site = replace(settings, require_change_justification=True)
-    try:
-        path = f"{place.session}/scans/9?xsiType=xnat:mrScanData"
+    path = f"{place.session}/scans/9?xsiType=xnat:mrScanData"
+    with place.site(require_change_justification=True):
         refused = place.admin("PUT", path)
         assert (refused.status_code, message(refused)) == (500, "Justification required.")
         assert place.admin("PUT", f"{path}&event_reason=test").status_code == 200
-    finally:
-        place.sandbox.site = settings

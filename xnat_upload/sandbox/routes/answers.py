@@ -45,12 +45,12 @@ class Answer:
 
 
 class Refusal(Exception):
-    """Raised by a route to answer with an error status and a message."""
+    """Raised by a route to answer with an error status and a message, as a page unless `answer` is replaced."""
 
     def __init__(self, status: int, message: str = "") -> None:
         super().__init__(message)
         self.status = status
-        self.message = message
+        self.answer = status_page(status, message)
 
 
 def empty() -> Answer:

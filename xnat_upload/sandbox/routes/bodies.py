@@ -43,8 +43,7 @@ ZIP = "application/zip"
 
 def incoming_files(request: Request, path: str) -> list[Incoming]:
     """Turn the body into files; an empty list means that XNAT finds nothing to store."""
-    content_type, _ = parse_options_header(request.headers.get("content-type", ""))
-    kind = content_type.decode("latin-1")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_multipart = kind == "multipart/form-data"
     if request.query.is_true("inbody") or kind in IN_BODY_TYPES:
         if is_multipart:

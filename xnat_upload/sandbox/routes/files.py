@@ -105,12 +105,17 @@ class _NotFound(Refusal):
 
     def __init__(self, request: Request, message: str = "") -> None:
         super().__init__(204 if request.query.is_true("accept-not-found") else 404, message)
+        if self.status == 204:
+            self.answer = Answer(204)
 
 
 class _NotFoundQuietly(_NotFound):
     """404 whose message is lost: an empty text/plain stands in place of the page (§3)."""
 
-    answer = Answer(404, (*RESTLET_HEADERS, ("content-type", "text/plain;charset=ISO-8859-1")))
+    def __init__(self, request: Request) -> None:
+        super().__init__(request)
+        # A body that is empty, and yet has a type.
+        self.answer = Answer(self.status, (*RESTLET_HEADERS, ("content-type", "text/plain;charset=ISO-8859-1")))
 
 
 def _base_uri(target: Target, resource: Resource, *, is_single: bool) -> str:

@@ -59,7 +59,9 @@ class Dispatcher:
             variant = chosen
         request = self._request(scope, headers, body, variant)
         answer = await anyio.to_thread.run_sync(_handled, handler, request, limiter=self._threads)
-        return answer.with_headers(VARY) if method in ("GET", "HEAD") and answer.status < 400 else answer
+        if method not in ("GET", "HEAD") or answer.status >= 400:
+            return answer
+        return _ranged(answer, headers.get("range")).with_headers(VARY)
 
     def _request(self, scope: Scope, headers: Headers, body: RequestBody, variant: str) -> Request:
         params = dict(scope["path_params"])
@@ -92,11 +94,20 @@ class Dispatcher:
         return token != session.csrf_token
 
 
+def _ranged(answer: Answer, wanted: str | None) -> Answer:
+    """Refuse a range of an answer whose size nobody knows, where XNAT's filter cannot compute it (§3)."""
+    if wanted is None or answer.status != 200 or any(name == "content-length" for name, _ in answer.headers):
+        return answer
+    if "," in wanted:
+        return status_page(501)
+    return status_page(500) if wanted.strip().endswith("-") else answer
+
+
 def _handled(handler: Handler, request: Request) -> Answer:
     try:
         return handler(request)
     except Refusal as refusal:
-        return getattr(refusal, "answer", None) or status_page(refusal.status, refusal.message)
+        return refusal.answer
     except Exception as error:
         return status_page(500, str(error))
 
