@@ -6,6 +6,7 @@ that nothing happened (measured), so what creates looks before it complains.
 
 from __future__ import annotations
 
+import hashlib
 import html
 import threading
 from typing import TYPE_CHECKING
@@ -166,6 +167,28 @@ class Archive:
         except NotFoundError:
             return None
         return answer.content_length
+
+    def served_md5(self, resource: Resource, name: str) -> str | None:
+        """Read a file back and give its MD5; None if the archive serves no such file."""
+        try:
+            answer = self.connection.ask("GET", resource.file_path(name), doing="reading a file back")
+        except NotFoundError:
+            return None
+        return hashlib.md5(answer.body, usedforsecurity=False).hexdigest()
+
+    def refresh_checksums(self, resource: Resource) -> None:
+        """Let the archive compute the MD5 of every file of the resource anew, and do nothing else.
+
+        The option is named, because without any XNAT would also delete entries (contract, write §6).
+        """
+        experiment = resource.scan.accession.experiment_id
+        uri = f"/archive/experiments/{experiment}/scans/{resource.scan.scan_id}/resources/{resource.label}"
+        self.connection.ask(
+            "POST",
+            "/data/services/refresh/catalog",
+            doing="refreshing the checksums",
+            params={"resource": uri, "options": "checksum"},
+        )
 
     def put(
         self, resource: Resource, segment: str, body: Body, *, content_type: str, extract: bool, overwrite: bool

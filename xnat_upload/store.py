@@ -98,6 +98,14 @@ class ResourceStore:
         """Give the size on the archive's disk."""
         return self._archive.served_bytes(self._plan.resource, name)
 
+    def served_md5(self, name: str) -> str | None:
+        """Give the MD5 of the bytes that the archive would serve; None if it serves none."""
+        return self._archive.served_md5(self._plan.resource, name)
+
+    def refresh_checksums(self) -> None:
+        """Let the archive compute its MD5s anew, so that its listing tells what is on its disk."""
+        self._archive.refresh_checksums(self._plan.resource)
+
     def url(self, name: str) -> str:
         """Give the absolute address of a file."""
         return self._archive.url(self._plan.resource.file_path(name))

@@ -59,6 +59,12 @@ class Store(Protocol):
     def served_bytes(self, name: str) -> int | None:
         """Give the size on the archive's disk."""
 
+    def served_md5(self, name: str) -> str | None:
+        """Give the MD5 of the bytes that the archive would serve; None if it serves none."""
+
+    def refresh_checksums(self) -> None:
+        """Let the archive compute its MD5s anew, so that its listing tells what is on its disk."""
+
     def url(self, name: str) -> str:
         """Give the absolute address of a file."""
 
@@ -259,7 +265,7 @@ class _Carrier:
             return shipment, overwrite
         listed = self._settled_listing(shipment) if lost.still_working else self._store.listing()
         again, strange = self._sort(shipment.steps, listed)
-        self._ledger.conflict(strange, "another client stored a different file under this name meanwhile")
+        self._yield_to_other(strange)
         return replace(shipment, steps=tuple(again)), True
 
     def _sort(self, steps: Iterable[Step], listed: Listing) -> tuple[list[Step], list[Step]]:
@@ -299,7 +305,29 @@ class _Carrier:
         except XnatUploadError:
             self._ledger.fail(shipment.steps, f"what became of it is not known: {error}")
         else:
-            self._ledger.fail([*again, *strange], str(error))
+            self._ledger.fail(again, str(error))
+            self._yield_to_other(strange)
+
+    def _yield_to_other(self, strange: list[Step]) -> None:
+        """Another client's file is listed under a name that we were writing too: say which bytes are there now.
+
+        XNAT tells two writers apart only when both are done. The loser's bytes may lie over the winner's then, under
+        the winner's MD5, and only the loser can find that out (contract, write §5.2, "data files are not locked").
+        """
+        damaged = [
+            step for step in strange if self._store.served_md5(step.file.name) == self._ledger.fingerprint(step).md5
+        ]
+        if damaged:
+            self._store.refresh_checksums()
+        self._ledger.fail(
+            damaged,
+            "another client stored this name at the same moment; its entry is listed, but the bytes are ours now. "
+            "Agree with its owner whose file it is, and upload that one with exist_ok=True",
+        )
+        self._ledger.conflict(
+            [step for step in strange if step not in damaged],
+            "another client stored a different file under this name meanwhile",
+        )
 
     def _conflict(self, taken: list[Step]) -> None:
         """XNAT refused names that were not listed before: say whose they are, as far as that can be known."""
