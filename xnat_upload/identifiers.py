@@ -124,6 +124,13 @@ class Accession:
 class Scan:
     """One scan of an accession, which need not exist yet.
 
+    Parameters
+    ----------
+    accession : Accession
+        The session that it belongs to.
+    scan_id : str
+        Its ID there.
+
     Raises
     ------
     InvalidIdentifierError
@@ -160,6 +167,13 @@ class Scan:
 class Resource:
     """One named folder of files under a scan, which need not exist yet.
 
+    Parameters
+    ----------
+    scan : Scan
+        The scan that it belongs to.
+    label : str
+        Its name there, such as ``NIFTI``.
+
     Raises
     ------
     InvalidIdentifierError
@@ -186,9 +200,11 @@ class Resource:
     def destination(self) -> Destination:
         """The same place in the caller's words."""
         accession = self.scan.accession
+        # A session may bear a label that could never be asked for, and be found by its experiment ID.
+        addressable = _IDENTIFIER.fullmatch(accession.label)
         return Destination(
             hub_project_id=accession.hub_project_id,
-            accession_id=accession.label,
+            accession_id=accession.label if addressable else accession.experiment_id,
             scan_id=self.scan.scan_id,
             resource_id=self.label,
         )

@@ -14,7 +14,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far an upload is; bytes count what the archive was sent, at most what has to travel."""
+    """How far an upload is.
+
+    Parameters
+    ----------
+    files_done, files_total : int
+        Files that the archive has answered for, of those that have to travel.
+    bytes_sent, bytes_total : int
+        Bytes that have left, at most those that have to travel, and these.
+    """
 
     files_done: int
     files_total: int
