@@ -1,0 +1,65 @@
+"""Settings that make no sense are refused when they are made, not in the middle of an upload."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xnat_upload import TransferSettings
+
+FIELDS = [field.name for field in dataclasses.fields(TransferSettings)]
+WHOLE = ["workers", "batch_bytes", "batch_files", "large_file_bytes", "attempts"]
+TIMEOUTS = ["connect_timeout_seconds", "read_timeout_seconds"]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("value", [-1, -0.5, math.nan, math.inf, -math.inf, None, "4", True, [1], 1j])
+def test_a_number_that_makes_no_sense_is_refused_by_name(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=rf"TransferSettings\.{field} is .*; it must be a .*\.$"):
+        TransferSettings(**{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("field", WHOLE)
+@pytest.mark.parametrize("value", [0, 1.0, 2.5])
+def test_a_count_is_a_whole_number_of_at_least_one(field: str, value: float) -> None:
+    with pytest.raises(ValueError, match="a whole number of at least 1"):
+        TransferSettings(**{field: value})  # type: ignore[arg-type]
+    TransferSettings(**{field: 1})
+
+
+@pytest.mark.parametrize("field", sorted(set(FIELDS) - set(WHOLE)))
+def test_a_time_is_finite_and_a_timeout_is_more_than_nothing(field: str) -> None:
+    TransferSettings(**{field: 0.001})  # type: ignore[arg-type]
+    if field in TIMEOUTS:
+        with pytest.raises(ValueError, match="a finite number above 0"):
+            TransferSettings(**{field: 0})
+    else:
+        TransferSettings(**{field: 0})
+
+
+@given(
+    st.floats(min_value=0, exclude_min=True, allow_infinity=False),
+    st.floats(min_value=0, exclude_min=True, allow_infinity=False),
+)
+def test_every_timeout_that_is_accepted_is_one_to_the_http_layer(connect: float, read: float) -> None:
+    settings = TransferSettings(connect_timeout_seconds=connect, read_timeout_seconds=read)
+    urllib3.Timeout(connect=settings.connect_timeout_seconds, read=settings.read_timeout_seconds)
+
+
+def test_settings_are_values() -> None:
+    assert TransferSettings(workers=2) == TransferSettings(workers=2)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TransferSettings().workers = 3  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        TransferSettings(4)  # type: ignore[call-arg]
+
+
+def test_the_defaults_are_those_that_are_documented() -> None:
+    settings = TransferSettings()
+    assert 3 * settings.workers * settings.large_file_bytes == 48 * 1024 * 1024
+    assert settings.batch_bytes / (10e6 / 8) < 60, "a batch takes less than a minute at 10 Mbit/s"
