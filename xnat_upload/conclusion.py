@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from xnat_upload.carrier import ResourceResult
 from xnat_upload.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -17,7 +18,6 @@ from xnat_upload.outcome import FileOutcome, Status
 from xnat_upload.plan import Action, Plan
 from xnat_upload.report import Report
 from xnat_upload.request import StagedRequest
-from xnat_upload.transfer import ResourceResult
 
 _NAMES_SHOWN = 3
 

@@ -11,7 +11,8 @@ Each iteration of a body opens its files anew, and fills `sent` with the fingerp
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Protocol
 
@@ -146,6 +147,29 @@ class FormBody:
         yield self._head
         yield from self._zipped
         yield self._tail
+
+
+class Stopped(Exception):
+    """The caller wants no more to be sent."""
+
+
+class SentBody:
+    """A body on its way: reports each block that has left, and breaks off when the upload is stopped."""
+
+    def __init__(self, body: Body, *, moved: Callable[[int], None], stop: threading.Event) -> None:
+        self._body = body
+        self._moved = moved
+        self._stop = stop
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for block in self._body:
+            if self._stop.is_set():
+                raise Stopped
+            yield block
+            self._moved(len(block))
 
 
 def _hashed(file: LocalFile, *, expected: Fingerprint | None, sent: dict[str, Fingerprint]) -> Iterator[bytes]:

@@ -11,8 +11,8 @@ from weakref import WeakValueDictionary
 from xnat_upload.archive import Archive
 from xnat_upload.identifiers import Accession, Resource, Scan
 from xnat_upload.listing import Listing
+from xnat_upload.packing import SentBody
 from xnat_upload.plan import Form, Plan, Shipment
-from xnat_upload.transfer import SentBody
 
 
 class Locks:

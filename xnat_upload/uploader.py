@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xnat_upload.access import ArchiveAccess
+from xnat_upload.carrier import ResourceResult
 from xnat_upload.conclusion import conclude, names_taken, not_planned
 from xnat_upload.errors import XnatUploadError
 from xnat_upload.execution import carry_out
@@ -21,7 +22,6 @@ from xnat_upload.progress import Listener
 from xnat_upload.report import Report
 from xnat_upload.request import PathOrPaths, UploadRequest, stage_request
 from xnat_upload.staging import stage
-from xnat_upload.transfer import ResourceResult
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -1,0 +1,302 @@
+"""The one writer of one resource: sends what a plan says, and believes nothing that it has not looked up.
+
+When it is not known what became of a request, the listing is asked before anything is sent again (design.md §3, rule
+7): a file that is listed as it was sent is done; one that is not listed is sent again and may overwrite, since what
+lies under its name is this upload's own leftover; one that is listed differently, and was not there before, is another
+client's. After the last request one listing decides what is stored; what is missing or altered in it is sent once more,
+and no oftener.
+
+Nothing here knows pyxnat or HTTP: a `Store` is one resource that can be written and listed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from xnat_upload import retry
+from xnat_upload.errors import (
+    ChangedFileError,
+    ServerError,
+    ServerUnavailableError,
+    XnatUploadError,
+)
+from xnat_upload.ledger import Ledger
+from xnat_upload.listing import Listing
+from xnat_upload.outcome import FileOutcome
+from xnat_upload.packing import SentBody, Stopped, pack
+from xnat_upload.plan import Plan, Shipment, Step, divide
+from xnat_upload.settings import TransferSettings
+from xnat_upload.verification import Likeness, compare, verify
+
+logger = logging.getLogger(__name__)
+
+# While the archive is still working, it is asked this often: longer than a listing takes, shorter than a person waits.
+_POLL_SECONDS = 2.0
+
+
+class Store(Protocol):
+    """One resource of an archive."""
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Be the only writer while the context lasts."""
+
+    def prepare(self) -> None:
+        """Make sure that the scan and the resource exist and may be written."""
+
+    def put(self, shipment: Shipment, body: SentBody, *, content_type: str, overwrite: bool) -> tuple[str, ...]:
+        """Send one request, once; return the names that were refused as existing."""
+
+    def listing(self) -> Listing:
+        """List what is stored."""
+
+    def served_bytes(self, name: str) -> int | None:
+        """Give the size on the archive's disk."""
+
+    def served_md5(self, name: str) -> str | None:
+        """Give the MD5 of the bytes that the archive would serve; None if it serves none."""
+
+    def refresh_checksums(self) -> None:
+        """Let the archive compute its MD5s anew, so that its listing tells what is on its disk."""
+
+    def url(self, name: str) -> str:
+        """Give the absolute address of a file."""
+
+
+@dataclass(frozen=True)
+class ResourceResult:
+    """What became of one plan: an outcome for each file, and the error that kept the rest from being stored.
+
+    `extra` are names that the archive lists though nobody here sent them, `conflicts` those that another client has
+    taken meanwhile.
+    """
+
+    outcomes: tuple[FileOutcome, ...]
+    error: XnatUploadError | None = None
+    extra: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+
+
+class Carrier:
+    """The one writer of one resource."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        *,
+        settings: TransferSettings,
+        stop: threading.Event,
+        moved: Callable[[int], None],
+        done: Callable[[int], None],
+    ) -> None:
+        self._plan = plan
+        self._store = store
+        self._settings = settings
+        self._stop = stop
+        self._moved = moved
+        self._done = done
+        self._ledger = Ledger(plan)
+        self._extra: tuple[str, ...] = ()
+
+    def carry_out(self) -> ResourceResult:
+        """Send what the plan says, verify, send once more what did not arrive, verify again."""
+        with self._store.hold():
+            result = self._carry_out()
+        logger.info(
+            "Resource %s of scan %s: %d of %d files are in the archive.",
+            self._plan.resource.label,
+            self._plan.resource.scan.scan_id,
+            sum(outcome.ok for outcome in result.outcomes),
+            len(result.outcomes),
+        )
+        for outcome in result.outcomes:
+            logger.debug("%s of %s: %s (%s)", outcome.name, outcome.destination, outcome.status, outcome.reason)
+        return result
+
+    def _carry_out(self) -> ResourceResult:
+        error: XnatUploadError | None = None
+        try:
+            if self._plan.shipments:
+                self._store.prepare()
+                self._send_all(self._plan.shipments, overwrite=self._plan.exist_ok)
+        except Stopped:
+            self._ledger.leave_rest("the upload was interrupted")
+        except XnatUploadError as refusal:
+            error = refusal
+            self._ledger.leave_rest(f"not sent, because: {refusal}")
+        try:
+            self._verify_and_mend(may_mend=error is None)
+        except XnatUploadError as refusal:
+            error = error or refusal
+            self._ledger.leave_unverified(str(refusal))
+            self._ledger.leave_rest(str(refusal))
+        return ResourceResult(
+            self._ledger.outcomes(self._store.url), error, extra=self._extra, conflicts=self._ledger.conflicts
+        )
+
+    def _send_all(self, shipments: Iterable[Shipment], *, overwrite: bool) -> None:
+        for shipment in shipments:
+            if self._stop.is_set():
+                raise Stopped
+            try:
+                self._ship(shipment, overwrite=overwrite)
+            except ChangedFileError as change:
+                # Only this request is affected: it broke off before its end, so the archive catalogued nothing of it.
+                self._ledger.fail(shipment.steps, str(change))
+
+    def _ship(self, shipment: Shipment, *, overwrite: bool) -> None:
+        """Send one shipment until it is known what became of each of its files."""
+        lost: ServerUnavailableError | None = None
+        taken: list[Step] = []
+        try:
+            for attempt in retry.attempts(self._settings, doing="sending files", stop=self._stop):
+                if lost is not None:
+                    shipment, overwrite = self._look(shipment, lost, overwrite=overwrite)
+                with attempt:
+                    try:
+                        taken = self._send(shipment, overwrite=overwrite) if shipment.steps else []
+                    except ServerUnavailableError as error:
+                        lost = error
+                        raise
+        except (ServerError, ServerUnavailableError) as error:
+            self._settle_refused(shipment, error)
+            raise
+        if taken:
+            self._conflict(taken)
+
+    def _send(self, shipment: Shipment, *, overwrite: bool) -> list[Step]:
+        """Send one request, once, and return what was refused as existing."""
+        body, content_type = pack(shipment, large_file_bytes=self._settings.large_file_bytes)
+        started = time.monotonic()
+        try:
+            refused = self._store.put(
+                shipment,
+                SentBody(body, moved=self._moved, stop=self._stop),
+                content_type=content_type,
+                overwrite=overwrite,
+            )
+        finally:
+            self._ledger.sent(shipment.steps, body.sent, seconds=time.monotonic() - started)
+        taken = [step for step in shipment.steps if step.file.name in refused]
+        self._ledger.answered(step for step in shipment.steps if step.file.name not in refused)
+        self._done(len(shipment.steps) - len(taken))
+        return taken
+
+    def _look(self, shipment: Shipment, lost: ServerUnavailableError, *, overwrite: bool) -> tuple[Shipment, bool]:
+        """Find out what became of a request whose answer is missing; return what must be sent again, and how."""
+        if self._stop.is_set():
+            raise Stopped
+        if not lost.may_have_arrived:
+            return shipment, overwrite
+        listed = self._settled_listing(shipment) if lost.still_working else self._store.listing()
+        again, strange = self._sort(shipment.steps, listed)
+        self._yield_to_other(strange)
+        return replace(shipment, steps=tuple(again)), True
+
+    def _sort(self, steps: Iterable[Step], listed: Listing) -> tuple[list[Step], list[Step]]:
+        """Mark what the listing shows to be stored; return what is to be sent again, and what is another client's."""
+        again: list[Step] = []
+        strange: list[Step] = []
+        for step in steps:
+            name = step.file.name
+            likeness = Likeness.MISSING
+            if name in listed:
+                likeness = compare(self._ledger.fingerprint(step), listed[name])
+            unchanged = listed.get(name) == self._plan.listed.get(name)
+            if likeness is Likeness.SAME or (likeness is Likeness.UNPROVEN and not unchanged):
+                self._ledger.answered([step])
+            elif likeness is Likeness.MISSING or unchanged or self._plan.exist_ok:
+                again.append(step)
+            else:
+                strange.append(step)
+        return again, strange
+
+    def _settled_listing(self, shipment: Shipment) -> Listing:
+        """Ask for the listing until it shows all of a shipment, or time is up: the archive is still working."""
+        names = {step.file.name for step in shipment.steps}
+        give_up = time.monotonic() + self._settings.settle_seconds
+        while True:
+            listed = self._store.listing()
+            changed = {name for name in names if listed.get(name) != self._plan.listed.get(name)}
+            if changed == names or time.monotonic() >= give_up:
+                return listed
+            if self._stop.wait(min(_POLL_SECONDS, max(0.0, give_up - time.monotonic()))):
+                raise Stopped
+
+    def _settle_refused(self, shipment: Shipment, error: ServerError | ServerUnavailableError) -> None:
+        """Find out what is stored in spite of it: neither a 500 nor silence proves that nothing is (measured)."""
+        try:
+            again, strange = self._sort(shipment.steps, self._store.listing())
+        except XnatUploadError:
+            self._ledger.fail(shipment.steps, f"what became of it is not known: {error}")
+        else:
+            self._ledger.fail(again, str(error))
+            self._yield_to_other(strange)
+
+    def _yield_to_other(self, strange: list[Step]) -> None:
+        """Another client's file is listed under a name that we were writing too: say which bytes are there now.
+
+        XNAT tells two writers apart only when both are done. The loser's bytes may lie over the winner's then, under
+        the winner's MD5, and only the loser can find that out (contract, write §5.2, "data files are not locked").
+        """
+        damaged = [
+            step for step in strange if self._store.served_md5(step.file.name) == self._ledger.fingerprint(step).md5
+        ]
+        if damaged:
+            self._store.refresh_checksums()
+        self._ledger.fail(
+            damaged,
+            "another client stored this name at the same moment; its entry is listed, but the bytes are ours now. "
+            "Agree with its owner whose file it is, and upload that one with exist_ok=True",
+        )
+        self._ledger.conflict(
+            [step for step in strange if step not in damaged],
+            "another client stored a different file under this name meanwhile",
+        )
+
+    def _conflict(self, taken: list[Step]) -> None:
+        """XNAT refused names that were not listed before: say whose they are, as far as that can be known."""
+        listed = self._store.listing()
+        self._ledger.conflict(
+            [step for step in taken if step.file.name in listed],
+            "another client stored a file under this name meanwhile; nothing was replaced",
+        )
+        self._ledger.fail(
+            [step for step in taken if step.file.name not in listed],
+            "the archive holds unlisted bytes under this name: the leftover of an upload that broke off, or one that "
+            "is under way. Once no other upload is running, run again with exist_ok=True to replace them",
+        )
+
+    def _verify_and_mend(self, *, may_mend: bool) -> None:
+        if not self._ledger.awaiting:
+            return
+        self._verify()
+        wrong = self._ledger.wrong
+        if wrong and may_mend and not self._stop.is_set():
+            logger.warning("%d files are missing or altered in the archive; they are sent once more.", len(wrong))
+            try:
+                self._send_all(divide(wrong, settings=self._settings), overwrite=True)
+            except Stopped:
+                self._ledger.leave_rest("the upload was interrupted")
+            self._verify()
+
+    def _verify(self) -> None:
+        listed = self._store.listing()
+        awaiting = self._ledger.awaiting
+        found = verify(awaiting, listed=listed, listed_before=self._plan.listed)
+        ours = {step.file.name for step in self._plan.steps}
+        self._extra = tuple(name for name in found.extra if name not in ours)
+        right_size = {name for name in found.unproven if self._store.served_bytes(name) == awaiting[name].size_bytes}
+        self._ledger.stored(found.same)
+        self._ledger.unproven([name for name in found.unproven if name in right_size])
+        self._ledger.found_wrong(found.missing, "the archive does not list it")
+        self._ledger.found_wrong(
+            [*found.altered, *(name for name in found.unproven if name not in right_size)],
+            "the archive has other bytes than were sent",
+        )
