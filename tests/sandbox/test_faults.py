@@ -170,10 +170,9 @@ def test_share_of_requests_is_drawn_reproducibly(place: Place) -> None:
 
 
 def test_several_faults_can_be_in_at_once(place: Place) -> None:
-    sandbox = place.sandbox
-    with sandbox.inject(FlipByte(path=FILES)), sandbox.inject(LoseAnswer(path=FILES)):
-        with pytest.raises(requests.ConnectionError):
-            place.put("a", b"12345")
+    place.sandbox.inject(FlipByte(path=FILES))
+    with place.sandbox.inject(LoseAnswer(path=FILES)), pytest.raises(requests.ConnectionError):
+        place.put("a", b"12345")
     assert place.files() == {"a": b"\xce2345"}
 
 

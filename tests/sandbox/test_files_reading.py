@@ -86,6 +86,17 @@ def test_filters(place: Place) -> None:
         assert [row["Name"] for row in rows] == names
 
 
+@pytest.mark.parametrize(
+    ("query", "status", "body"),
+    [("index=0&file_format=NIFTI", 200, b"1"), ("index=1&file_format=NIFTI", 200, b"2"),
+     ("index=2&file_format=NIFTI", 404, b""), ("index=0", 404, b"")],
+)  # fmt: skip
+def test_file_by_number_needs_a_filter(place: Place, query: str, status: int, body: bytes) -> None:
+    place.put_zip({"a": b"1", "b": b"2"}, format="NIFTI")
+    answer = place.admin("GET", f"{place.resource}/files?{query}")
+    assert (answer.status_code, answer.content) == (status, body)
+
+
 def test_csv_listing(place: Place) -> None:
     place.put_zip({'a "quoted", name.txt': b"1"})
     answer = place.admin("GET", f"{place.resource}/files?format=csv")

@@ -153,10 +153,14 @@ def test_stopping_frees_held_writers_and_open_connections() -> None:
             )
             hold.wait_until_reached()
             sandbox.stop()
-            with pytest.raises(OSError):  # noqa: PT011 - reset or refused, as the system likes
-                while connection.recv(1):
-                    pass
-                raise ConnectionResetError
+            assert not answered(connection)
+
+
+def answered(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) != b""
+    except ConnectionResetError:
+        return False
 
 
 def resident_kib(process_id: int, field: str) -> int:
@@ -169,11 +173,10 @@ def resident_kib(process_id: int, field: str) -> int:
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory from /proc")
 @pytest.mark.parametrize("kind", ["application/octet-stream", "multipart"])
 def test_memory_does_not_grow_with_the_body(kind: str) -> None:
-    size = 256 << 20
+    size = 160 << 20
     with process() as (line, running):
         caller = Caller(line.removeprefix("listening on "), "admin", "admin")
         with caller.session:
-            caller("PUT", "/data/projects/P/subjects/S/experiments/E?xsiType=xnat:mrSessionData")
             caller("PUT", "/data/projects/P")
             caller("PUT", "/data/projects/P/subjects/S/experiments/E?xsiType=xnat:mrSessionData")
             scan = "/data/experiments/XNAT_E00001/scans/1"

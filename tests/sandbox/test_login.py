@@ -144,6 +144,15 @@ def test_without_required_login_guests_see_public_projects(own_sandbox: Sandbox)
     assert get(own_sandbox, "/data/projects/SHUT?format=xml").status_code == 404
 
 
+def test_guest_who_misses_an_experiment_gets_no_status_of_its_own(own_sandbox: Sandbox) -> None:
+    own_sandbox.site = SiteSettings(require_login=False)
+    url = f"{own_sandbox.url}/data/experiments/NOSUCH"
+    assert requests.get(url, timeout=30).status_code == 404
+    assert requests.delete(url, timeout=30).status_code == 200
+    browser = requests.get(url, headers={"User-Agent": "Mozilla/5.0"}, allow_redirects=False, timeout=30)
+    assert (browser.status_code, browser.headers["Location"]) == (307, "/app/template/Login.vm")
+
+
 @pytest.mark.parametrize("method", ["PUT", "POST"])
 def test_services_auth_takes_a_form_and_gives_a_session(own_sandbox: Sandbox, method: str) -> None:
     url = f"{own_sandbox.url}/data/services/auth"

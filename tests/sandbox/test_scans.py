@@ -123,6 +123,11 @@ def test_post_numbers_scans_and_refuses_a_second_one(place: Place) -> None:
     assert place.admin("POST", f"{place.session}/scans?xsiType=xnat:mrScanData&ID=1").status_code == 409
 
 
+def test_post_can_be_taken_for_another_method(place: Place) -> None:
+    assert place.admin("POST", f"{place.session}/scans/6?method=PUT&xsiType=xnat:mrScanData").status_code == 200
+    assert "6" in [row["ID"] for row in place.admin.rows(f"{place.session}/scans")]
+
+
 def test_deleting_a_scan(place: Place) -> None:
     assert place.callers["member"]("DELETE", place.scan).status_code == 403
     assert place.admin("DELETE", place.scan).status_code == 200

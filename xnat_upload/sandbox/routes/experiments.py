@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty, stream, text
+from xnat_upload.sandbox.routes.answers import RESTLET_HEADERS, Answer, Refusal, empty, stream, text
 from xnat_upload.sandbox.routes.documents import item_answer
 from xnat_upload.sandbox.routes.filters import chosen_columns, filtered, page
 from xnat_upload.sandbox.routes.projects import now
-from xnat_upload.sandbox.routes.request import Request
+from xnat_upload.sandbox.routes.request import Request, is_interactive
 from xnat_upload.sandbox.routes.schema import (
     ALL_TYPES,
     SESSION_FIELDS,
@@ -27,7 +27,7 @@ from xnat_upload.sandbox.routes.targets import (
 from xnat_upload.sandbox.routes.xmlbody import XmlItem, xml_item
 from xnat_upload.sandbox.store import access
 from xnat_upload.sandbox.store.deletion import delete_session
-from xnat_upload.sandbox.store.records import Project, Session
+from xnat_upload.sandbox.store.records import GUEST, Project, Session
 
 LIST_COLUMNS = ("ID", "project", "date", "xsiType", "label", "insert_date")
 KNOWN_COLUMNS = (*LIST_COLUMNS, "subject_ID", "subject_label", "insert_user", *SESSION_FIELDS)
@@ -109,11 +109,23 @@ def _find(request: Request) -> tuple[Project | None, Session | None]:
     return project, readable_session(request, params["experiment"], project)
 
 
+def _missing(request: Request) -> Refusal:
+    """Refuse what is not there; a guest gets no status, but a login page or the method's own default (§1.1)."""
+    if request.user.login != GUEST.login:
+        return Refusal(404, "Unable to find the specified experiment.")
+    refusal = Refusal(404)
+    if is_interactive(request.headers.get("user-agent", "")):
+        refusal.answer = Answer(307, (*RESTLET_HEADERS, ("location", f"{request.context_path}/app/template/Login.vm")))
+    elif request.method not in ("GET", "HEAD"):
+        refusal.answer = empty()
+    return refusal
+
+
 def read_experiment(request: Request) -> Answer:
     """``GET …/experiments/{E}``; an unknown tail is ignored, so ``…/scans`` gives the whole session."""
     _, session = _find(request)
     if session is None:
-        raise Refusal(404, "Unable to find the specified experiment.")
+        raise _missing(request)
     tail = request.tail.strip("/")
     if tail == "status":
         return text("active")
@@ -240,7 +252,7 @@ def remove_experiment(request: Request) -> Answer:
     """``DELETE …/experiments/{E}``."""
     _, session = _find(request)
     if session is None:
-        raise Refusal(404, "Unable to find the specified experiment.")
+        raise _missing(request)
     if not access.can_own(request.user, request.archive.projects[session.project]):
         raise Refusal(403, "User account doesn't have permission to modify this session.")
     request.event_id()

@@ -45,6 +45,8 @@ def get_files(request: Request) -> Answer:
         resources = resources_below(request, owners, with_scans=with_scans and request.query.is_true("all"))
     if is_archive_request(request) and not path:
         return archive_answer(request, resources)
+    if "index" in request.query:
+        return _read_by_number(request, resources)
     if path and not path.endswith("/"):
         return _read(request, resources, path)
     return _list(request, target, resources, path)
@@ -151,6 +153,20 @@ def _read(request: Request, resources: list[Resource], path: str) -> Answer:
             return member_answer(request, served, member) if member else file_answer(request, served)
     if len(resources) > 1:
         raise _NotFound(request, "Unable to find file.")
+    raise _NotFoundQuietly(request)
+
+
+def _read_by_number(request: Request, resources: list[Resource]) -> Answer:
+    """Read the n-th file; the counter moves only where a filter accepts an entry, so it needs one (§2)."""
+    is_filtered = "file_format" in request.query or "file_content" in request.query
+    if is_filtered and len(resources) == 1 and request.query.get("index").isdigit():
+        catalog_path = request.archive.catalog_path(resources[0])
+        entries = _catalog(request, resources[0], is_single=True).entries.values()
+        accepted = [entry for entry in entries if _is_wanted(request, entry)]
+        for entry in accepted[int(request.query.get("index")) :][:1]:
+            served = served_path(request.archive, catalog_path, entry)
+            if served is not None:
+                return file_answer(request, served)
     raise _NotFoundQuietly(request)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
@@ -13,6 +14,13 @@ from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.disk import Disk
 from xnat_upload.sandbox.store.logins import HttpSession, Logins
 from xnat_upload.sandbox.store.records import User
+
+INTERACTIVE_AGENT = re.compile(r"MSIE|Mozilla|AppleWebKit|Opera")
+
+
+def is_interactive(agent: str) -> bool:
+    """Tell whether XNAT takes a user agent for a person's browser (read contract, §1.1)."""
+    return bool(INTERACTIVE_AGENT.search(agent)) and "XNATDesktopClient" not in agent
 
 
 class Body(Protocol):

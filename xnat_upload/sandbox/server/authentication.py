@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xnat_upload.sandbox.faults import ForgetSession
 from xnat_upload.sandbox.routes.answers import Answer, error_vm_page, tomcat_page
+from xnat_upload.sandbox.routes.request import is_interactive
 from xnat_upload.sandbox.server.sending import send_answer
 from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.logins import HttpSession, Logins
@@ -32,7 +33,6 @@ OPEN_PATHS = re.compile(
     r"|/xapi/siteConfig/(buildInfo|siteId|siteUrl|siteHome|siteLogoPath)$"
 )
 API_PATHS = re.compile(r"/(data|REST|xapi|fs)(/|$)")
-INTERACTIVE_AGENT = re.compile(r"MSIE|Mozilla|AppleWebKit|Opera")
 SECURITY_HEADERS = (
     ("x-content-type-options", "nosniff"),
     ("x-xss-protection", "1; mode=block"),
@@ -124,11 +124,6 @@ class Authentication:
         return tomcat_page(401, "Full authentication is required to access this resource").with_headers(
             ("www-authenticate", challenge)
         )
-
-
-def is_interactive(agent: str) -> bool:
-    """Tell whether XNAT takes a user agent for a person's browser."""
-    return bool(INTERACTIVE_AGENT.search(agent)) and "XNATDesktopClient" not in agent
 
 
 def session_cookie(headers: Headers) -> str | None:

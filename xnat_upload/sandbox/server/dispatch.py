@@ -40,12 +40,12 @@ class Dispatcher:
 
     async def answer(self, noun: Noun, scope: Scope, body: RequestBody) -> Answer:
         """Find out what to answer."""
-        method: str = scope["method"]
+        method = _tunnelled(scope)
         if method == "TRACE":
             return tomcat_page(405, "TRACE method is not allowed")
         if method == "OPTIONS":
             return Answer().with_headers(("allow", noun.allow))
-        if self._lacks_csrf_token(scope):
+        if self._lacks_csrf_token(scope, method):
             return status_page(500, "INVALID CSRF")
         handler = noun.handlers.get("GET" if method == "HEAD" else method)
         if handler is None:
@@ -57,17 +57,17 @@ class Dispatcher:
             if chosen is None:
                 return tomcat_page(406)
             variant = chosen
-        request = self._request(scope, headers, body, variant)
+        request = self._request(scope, method, headers, body, variant)
         answer = await anyio.to_thread.run_sync(_handled, handler, request, limiter=self._threads)
         if method not in ("GET", "HEAD") or answer.status >= 400:
             return answer
         return _ranged(answer, headers.get("range")).with_headers(VARY)
 
-    def _request(self, scope: Scope, headers: Headers, body: RequestBody, variant: str) -> Request:
+    def _request(self, scope: Scope, method: str, headers: Headers, body: RequestBody, variant: str) -> Request:
         params = dict(scope["path_params"])
         exchange = scope["exchange"]
         return Request(
-            method=scope["method"],
+            method=method,
             path=scope["path"],
             tail=params.pop("tail"),
             params=params,
@@ -83,15 +83,23 @@ class Dispatcher:
             context_path=self._context_path,
         )
 
-    def _lacks_csrf_token(self, scope: Scope) -> bool:
+    def _lacks_csrf_token(self, scope: Scope, method: str) -> bool:
         """Tell whether a browser writes without the token of its session (read contract, §1.5)."""
         agent = Headers(scope=scope).get("user-agent", "")
         is_exempt = not BROWSER.search(agent) or "XNATDesktopClient" in agent or "java" in agent.lower()
-        if is_exempt or not self._archive.site.enable_csrf_token or scope["method"] in ("GET", "HEAD"):
+        if is_exempt or not self._archive.site.enable_csrf_token or method in ("GET", "HEAD"):
             return False
         token = Query(scope["query_string"].decode("latin-1")).get("XNAT_CSRF")
         session: HttpSession = scope["http_session"]
         return token != session.csrf_token
+
+
+def _tunnelled(scope: Scope) -> str:
+    """Give the method: a POST may ask to be taken for another one (read contract, §0.3)."""
+    method: str = scope["method"]
+    if method == "POST":
+        return Query(scope["query_string"].decode("latin-1")).get("method").upper() or method
+    return method
 
 
 def _ranged(answer: Answer, wanted: str | None) -> Answer:

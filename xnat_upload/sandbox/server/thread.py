@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 
@@ -26,15 +27,12 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         """Keep the Date header fresh until told to leave."""
         self._loop, self._leaving = asyncio.get_running_loop(), asyncio.Event()
+        await self.on_tick(0)
         self._ready.set()
-        ticks = 0
         while not self._leaving.is_set():
-            await self.on_tick(ticks)
-            ticks += 10  # uvicorn refreshes the header at every tenth tick
-            try:
+            with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._leaving.wait(), timeout=1.0)
-            except asyncio.TimeoutError:
-                continue
+            await self.on_tick(0)  # uvicorn refreshes the header at every tenth tick, and at this one
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drop all connections and wait for the requests on them: their threads see a client that went away."""
