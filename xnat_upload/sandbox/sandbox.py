@@ -6,21 +6,20 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from xnat_upload.sandbox.contents import Contents
 from xnat_upload.sandbox.faults import Fault, FaultPlan, InjectedFault
 from xnat_upload.sandbox.holds import Hold, Holds
 from xnat_upload.sandbox.site import Accessibility, Profile, Role, SiteSettings
 from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.disk import Point
-from xnat_upload.sandbox.store.files import find_resource
 from xnat_upload.sandbox.store.logins import Logins
-from xnat_upload.sandbox.store.records import Owner, Project, Scan, Session, Subject, User
-from xnat_upload.sandbox.store.resources import empty_build_folder, files_below
+from xnat_upload.sandbox.store.records import User
+from xnat_upload.sandbox.store.resources import empty_build_folder
 
 if TYPE_CHECKING:
     from xnat_upload.sandbox.server.recording import RecordedRequest, Recorder
@@ -102,7 +101,10 @@ class Sandbox:
             from xnat_upload.sandbox.server.thread import ServerThread
         except ModuleNotFoundError as error:
             raise ImportError(MISSING_EXTRA) from error
-        listener = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET, socket.SOCK_STREAM)
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        # TCP by name: asyncio sets TCP_NODELAY, as Tomcat does, only on sockets that say so; without it an answer in
+        # two writes waits 40 ms for the client's delayed acknowledgement.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((self._host, self._port))
@@ -131,7 +133,7 @@ class Sandbox:
         port: int = listener.getsockname()[1]
         thread = ServerThread(app, listener)
         thread.start()
-        self._running = _Running(archive, logins, recorder, thread, port)
+        self._running = _Running(archive, Contents(archive, user=self.user), logins, recorder, thread, port)
         return self
 
     def stop(self) -> None:
@@ -190,26 +192,13 @@ class Sandbox:
         accessibility: Accessibility = "private",
     ) -> str:
         """Add a project that belongs to the administrator, and give its ID."""
-        self._now.archive.save(
-            Project(
-                id=project_id,
-                secondary_id=secondary_id or "",
-                name=name or "",
-                accessibility=accessibility,
-                members={self.user: "owner"},
-                insert_date=_timestamp(),
-                insert_user=self.user,
-            )
+        return self._now.contents.add_project(
+            project_id, secondary_id=secondary_id or "", name=name or "", accessibility=accessibility
         )
-        return project_id
 
     def add_member(self, project_id: str, user: str, *, role: Role = "member") -> None:
         """Let a user own, edit (``member``) or read (``collaborator``) a project."""
-        archive = self._now.archive
-        if user not in archive.users:
-            raise ValueError(f"There is no user {user!r}: add_user(name, password) makes one.")
-        project = self._project(project_id)
-        archive.save(replace(project, members={**project.members, user: role}))
+        self._now.contents.add_member(project_id, user, role=role)
 
     def add_session(
         self,
@@ -222,66 +211,22 @@ class Sandbox:
         modality: str | None = None,
     ) -> str:
         """Add a session with its subject and scans (scan ID to type), and give its global ID."""
-        archive = self._now.archive
-        project = self._project(project_id)
-        subject_label = subject or f"{label}_subject"
-        with archive.lock:
-            owner = archive.subject(subject_label, project=project)
-            if owner is None:
-                owner = Subject(
-                    id=archive.next_subject_id(),
-                    project=project.id,
-                    label=subject_label,
-                    insert_date=_timestamp(),
-                    insert_user=self.user,
-                )
-                archive.save(owner)
-            session = Session(
-                id=archive.next_session_id(),
-                xsi_type=xsi_type,
-                project=project.id,
-                subject_id=owner.id,
-                label=label,
-                fields={"modality": modality} if modality else {},
-                insert_date=_timestamp(),
-                insert_user=self.user,
-            )
-            archive.save(session)
-            for scan_id, scan_type in (scans or {}).items():
-                row_id = archive.next_row_id()
-                archive.save(Scan(row_id=row_id, session_id=session.id, id=scan_id, xsi_type=scan_type))
-        return session.id
-
-    def _project(self, project_id: str) -> Project:
-        project = self._now.archive.project(project_id)
-        if project is None:
-            raise ValueError(f"There is no project {project_id!r}: add_project(project_id) makes one.")
-        return project
-
-    # What lies on disk
+        return self._now.contents.add_session(
+            project_id,
+            label,
+            xsi_type=xsi_type,
+            subject=subject or f"{label}_subject",
+            scans=scans or {},
+            fields={"modality": modality} if modality else {},
+        )
 
     def files(self, project_id: str, session_label: str, scan_id: str, resource_label: str) -> dict[str, bytes]:
         """Give the catalogued files of a resource: name to the bytes on disk."""
-        folder, catalogued = self._folder(project_id, session_label, scan_id, resource_label)
-        return {name: (folder / name).read_bytes() for name in catalogued if (folder / name).is_file()}
+        return self._now.contents.files(project_id, session_label, scan_id, resource_label)
 
     def orphans(self, project_id: str, session_label: str, scan_id: str, resource_label: str) -> dict[str, bytes]:
         """Give the files that lie on disk without an entry in the catalog."""
-        folder, catalogued = self._folder(project_id, session_label, scan_id, resource_label)
-        names = {file.relative_to(folder).as_posix(): file for file in files_below(folder)}
-        return {name: file.read_bytes() for name, file in names.items() if name not in catalogued}
-
-    def _folder(self, project_id: str, session_label: str, scan_id: str, label: str) -> tuple[Path, set[str]]:
-        archive = self._now.archive
-        session = archive.session_labelled(session_label, project=self._project(project_id))
-        if session is None:
-            raise ValueError(f"There is no session {session_label!r} in project {project_id!r}.")
-        owner = Owner("scans", session.id, scan_id)
-        resource = find_resource(archive, owner, label)
-        if resource is None:
-            return archive.folder_of(owner) / label, set()
-        path = archive.catalog_path(resource)
-        return path.parent, set(archive.catalogs.read(path).entries)
+        return self._now.contents.orphans(project_id, session_label, scan_id, resource_label)
 
     # What happened, and what shall happen
 
@@ -307,16 +252,13 @@ class Sandbox:
         self._now.logins.close_all()
 
 
+@dataclass(frozen=True)
 class _Running:
     """What exists only while the sandbox runs."""
 
-    def __init__(self, archive: Archive, logins: Logins, recorder: Recorder, thread: ServerThread, port: int) -> None:
-        self.archive = archive
-        self.logins = logins
-        self.recorder = recorder
-        self.thread = thread
-        self.port = port
-
-
-def _timestamp() -> str:
-    return datetime.now().isoformat(sep=" ", timespec="milliseconds")
+    archive: Archive
+    contents: Contents
+    logins: Logins
+    recorder: Recorder
+    thread: ServerThread
+    port: int

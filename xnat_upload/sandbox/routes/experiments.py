@@ -7,7 +7,6 @@ from dataclasses import replace
 from xnat_upload.sandbox.routes.answers import RESTLET_HEADERS, Answer, Refusal, empty, stream, text
 from xnat_upload.sandbox.routes.documents import item_answer
 from xnat_upload.sandbox.routes.filters import chosen_columns, filtered, page
-from xnat_upload.sandbox.routes.projects import now
 from xnat_upload.sandbox.routes.request import Request, is_interactive
 from xnat_upload.sandbox.routes.schema import (
     ALL_TYPES,
@@ -26,6 +25,7 @@ from xnat_upload.sandbox.routes.targets import (
 )
 from xnat_upload.sandbox.routes.xmlbody import XmlItem, xml_item
 from xnat_upload.sandbox.store import access
+from xnat_upload.sandbox.store.archive import now
 from xnat_upload.sandbox.store.deletion import delete_session
 from xnat_upload.sandbox.store.records import GUEST, Project, Session
 

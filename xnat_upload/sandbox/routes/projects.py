@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import datetime
 from typing import get_args
 
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty, text
@@ -17,6 +16,7 @@ from xnat_upload.sandbox.routes.targets import readable_project
 from xnat_upload.sandbox.routes.xmlbody import xml_item
 from xnat_upload.sandbox.site import Accessibility, Role
 from xnat_upload.sandbox.store import access
+from xnat_upload.sandbox.store.archive import now
 from xnat_upload.sandbox.store.deletion import delete_project
 from xnat_upload.sandbox.store.records import Project, User
 
@@ -24,11 +24,6 @@ LIST_COLUMNS = ("ID", "secondary_ID", "name", "description", "pi_firstname", "pi
 LEGAL_ID = re.compile(r"[A-Za-z0-9_-]+")
 ACCESS_PARAMETERS = ("accessible", "owner", "member", "collaborator", "data", "users", "recent", "favorite", "admin")
 GROUP_NAMES: dict[Role, str] = {"owner": "Owners", "member": "Members", "collaborator": "Collaborators"}
-
-
-def now() -> str:
-    """Give the time as database timestamps are written."""
-    return datetime.now().isoformat(sep=" ", timespec="milliseconds")
 
 
 def list_projects(request: Request) -> Answer:

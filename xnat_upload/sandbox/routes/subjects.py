@@ -8,13 +8,14 @@ from dataclasses import replace
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty, text
 from xnat_upload.sandbox.routes.documents import item_answer
 from xnat_upload.sandbox.routes.filters import chosen_columns, filtered, page
-from xnat_upload.sandbox.routes.projects import LEGAL_ID, now
+from xnat_upload.sandbox.routes.projects import LEGAL_ID
 from xnat_upload.sandbox.routes.request import Request
 from xnat_upload.sandbox.routes.schema import SUBJECT_FIELDS, fields_from_query
 from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import readable_project, readable_subject
 from xnat_upload.sandbox.routes.xmlbody import xml_item
 from xnat_upload.sandbox.store import access
+from xnat_upload.sandbox.store.archive import now
 from xnat_upload.sandbox.store.deletion import delete_subject
 from xnat_upload.sandbox.store.records import Project, Subject
 

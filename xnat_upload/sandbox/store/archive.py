@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from xnat_upload.sandbox.site import Profile, SiteSettings
@@ -26,6 +27,11 @@ from xnat_upload.sandbox.store.records import (
     Subject,
     User,
 )
+
+
+def now() -> str:
+    """Give the time as database timestamps are written."""
+    return datetime.now().isoformat(sep=" ", timespec="milliseconds")
 
 
 class Archive:

@@ -1,0 +1,111 @@
+"""Filling an archive from Python, and looking at what lies on its disk: past HTTP, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from xnat_upload.sandbox.site import Accessibility, Role
+from xnat_upload.sandbox.store.archive import Archive, now
+from xnat_upload.sandbox.store.files import find_resource
+from xnat_upload.sandbox.store.records import Owner, Project, Scan, Session, Subject
+from xnat_upload.sandbox.store.resources import files_below
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What an archive holds, as seen by its `user`."""
+
+    archive: Archive
+    user: str
+
+    def add_project(self, project_id: str, *, secondary_id: str, name: str, accessibility: Accessibility) -> str:
+        """Add a project that belongs to the user."""
+        self.archive.save(
+            Project(
+                id=project_id,
+                secondary_id=secondary_id,
+                name=name,
+                accessibility=accessibility,
+                members={self.user: "owner"},
+                insert_date=now(),
+                insert_user=self.user,
+            )
+        )
+        return project_id
+
+    def add_member(self, project_id: str, user: str, *, role: Role) -> None:
+        """Give a user a role in a project."""
+        if user not in self.archive.users:
+            raise ValueError(f"There is no user {user!r}: add_user(name, password) makes one.")
+        project = self._project(project_id)
+        self.archive.save(replace(project, members={**project.members, user: role}))
+
+    def add_session(
+        self,
+        project_id: str,
+        label: str,
+        *,
+        xsi_type: str,
+        subject: str,
+        scans: Mapping[str, str],
+        fields: Mapping[str, str],
+    ) -> str:
+        """Add a session, its subject where it is missing, and its scans."""
+        archive = self.archive
+        project = self._project(project_id)
+        with archive.lock:
+            owner = archive.subject(subject, project=project)
+            if owner is None:
+                owner = Subject(
+                    id=archive.next_subject_id(),
+                    project=project.id,
+                    label=subject,
+                    insert_date=now(),
+                    insert_user=self.user,
+                )
+                archive.save(owner)
+            session = Session(
+                id=archive.next_session_id(),
+                xsi_type=xsi_type,
+                project=project.id,
+                subject_id=owner.id,
+                label=label,
+                fields=fields,
+                insert_date=now(),
+                insert_user=self.user,
+            )
+            archive.save(session)
+            for scan_id, scan_type in scans.items():
+                row_id = archive.next_row_id()
+                archive.save(Scan(row_id=row_id, session_id=session.id, id=scan_id, xsi_type=scan_type))
+        return session.id
+
+    def files(self, project_id: str, session_label: str, scan_id: str, label: str) -> dict[str, bytes]:
+        """Give the files that have an entry in the catalog."""
+        folder, catalogued = self._folder(project_id, session_label, scan_id, label)
+        return {name: (folder / name).read_bytes() for name in catalogued if (folder / name).is_file()}
+
+    def orphans(self, project_id: str, session_label: str, scan_id: str, label: str) -> dict[str, bytes]:
+        """Give the files that have none."""
+        folder, catalogued = self._folder(project_id, session_label, scan_id, label)
+        names = {file.relative_to(folder).as_posix(): file for file in files_below(folder)}
+        return {name: file.read_bytes() for name, file in names.items() if name not in catalogued}
+
+    def _project(self, project_id: str) -> Project:
+        project = self.archive.project(project_id)
+        if project is None:
+            raise ValueError(f"There is no project {project_id!r}: add_project(project_id) makes one.")
+        return project
+
+    def _folder(self, project_id: str, session_label: str, scan_id: str, label: str) -> tuple[Path, list[str]]:
+        session = self.archive.session_labelled(session_label, project=self._project(project_id))
+        if session is None:
+            raise ValueError(f"There is no session {session_label!r} in project {project_id!r}.")
+        owner = Owner("scans", session.id, scan_id)
+        resource = find_resource(self.archive, owner, label)
+        if resource is None:
+            return self.archive.folder_of(owner) / label, []
+        path = self.archive.catalog_path(resource)
+        return path.parent, list(self.archive.catalogs.read(path).entries)
