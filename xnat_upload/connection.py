@@ -82,6 +82,11 @@ class Connection:
     def __reduce__(self) -> Any:
         raise TypeError("A connection holds a login and is not pickled; connect again where it is needed.")
 
+    @property
+    def known_user(self) -> str:
+        """The user's name if a login has shown it, else nothing; no request is sent."""
+        return self._user
+
     def login(self) -> str:
         """Log in if that has not happened yet, patiently, and return the user's name.
 
@@ -212,6 +217,8 @@ class Connection:
             "stream": True,
             "data": body,
             "auth": auth,
+            # Named here, because REQUESTS_CA_BUNDLE in the environment would win over the session's own bundle.
+            "verify": None if self._interface._http.verify is True else self._interface._http.verify,
         }
         try:
             with getattr(self._interface, method.lower())(path, **options) as response:
