@@ -9,12 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import hypothesis
 import nibabel.testing
 import pydicom.data
 import pytest
 
 from tests.hospital import Hospital, close_hospital, open_hospital
 from xnat_upload.sandbox import Sandbox
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 # With these three set, the tests of `hospital` run against a real XNAT; see docs.
 REAL_SERVER = os.environ.get("XNAT_UPLOAD_TEST_SERVER", "")
