@@ -119,6 +119,16 @@ class ArchiveAccess:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.server!r})"
 
+    def _repr_html_(self) -> str:
+        from xnat_upload.notebook import uploader_html  # only where a notebook asks
+
+        return uploader_html(
+            server=self.server,
+            user=self._connection.known_user,
+            images_dir=self.images_dir,
+            settings=self.settings,
+        )
+
     def __enter__(self) -> Self:
         return self
 

@@ -17,6 +17,7 @@ from xnat_upload.identifiers import Resource
 from xnat_upload.listing import Listing, StoredFile
 from xnat_upload.local_file import Fingerprint, LocalFile
 from xnat_upload.settings import TransferSettings
+from xnat_upload.tables import aligned, readable_bytes, shown_first
 
 # Names that mean the same to every server version when they stand in a URL: 1.6 decodes nothing (measured).
 _SAFE_IN_URL = re.compile(r"[A-Za-z0-9._/-]+")
@@ -90,6 +91,8 @@ class Plan:
         Whether replacing was asked for.
     listed : mapping of str to StoredFile
         What the resource held when the plan was made.
+    server : str
+        The archive's address, for links; nothing is sent because of it.
     """
 
     resource: Resource
@@ -98,6 +101,7 @@ class Plan:
     shipments: tuple[Shipment, ...]
     exist_ok: bool
     listed: Listing = field(repr=False)
+    server: str = ""
 
     @property
     def refused(self) -> tuple[str, ...]:
@@ -108,6 +112,43 @@ class Plan:
     def bytes_to_send(self) -> int:
         """Bytes of all files that will travel."""
         return sum(shipment.size_bytes for shipment in self.shipments)
+
+    @property
+    def summary(self) -> str:
+        """One line: how many files would be sent, in how many requests, and how many not."""
+        sent = sum(len(shipment.steps) for shipment in self.shipments)
+        replaced = sum(step.action is Action.REPLACE for step in self.steps)
+        return (
+            f"{_counted(sent, 'file')} to send ({readable_bytes(self.bytes_to_send)}) in "
+            f"{_counted(len(self.shipments), 'request')}"
+            + (f", {replaced} of them to replace others" if replaced else "")
+            + f", {sum(step.action is Action.SKIP for step in self.steps)} stored already, {len(self.refused)} refused"
+        )
+
+    def __str__(self) -> str:
+        wrong = [row for row, step in enumerate(self.steps) if step.action is Action.REFUSE]
+        chosen = [self.steps[row] for row in shown_first(wrong, len(self.steps))]
+        lines = aligned(
+            ("action", "size", "file", "reason"),
+            [
+                (
+                    step.action.value,
+                    readable_bytes(step.file.size_bytes),
+                    f"{self.resource.label}/{step.file.name}",
+                    step.reason,
+                )
+                for step in chosen
+            ],
+            right={1},
+        )
+        if len(chosen) < len(self.steps):
+            lines.append(f"… and {len(self.steps) - len(chosen)} more")
+        return "\n".join([f"{self.resource.destination}: {self.summary}", *lines])
+
+    def _repr_html_(self) -> str:
+        from xnat_upload.notebook import plan_html  # only where a notebook asks
+
+        return plan_html(self)
 
 
 def must_be_read(file: LocalFile, stored: StoredFile | None, *, exist_ok: bool) -> bool:
@@ -124,6 +165,7 @@ def make_plan(
     exist_ok: bool,
     scan_type: str | None,
     settings: TransferSettings,
+    server: str = "",
 ) -> Plan:
     """Decide for each file, and divide what has to travel into requests.
 
@@ -143,6 +185,8 @@ def make_plan(
         Data type of the scan if it has to be created.
     settings : TransferSettings
         Limits of a request.
+    server : str
+        The archive's address, for links.
     """
     steps = tuple(
         _decide(file, listed.get(file.name), fingerprints.get(file.name), exist_ok=exist_ok) for file in files
@@ -154,6 +198,7 @@ def make_plan(
         shipments=divide(steps, settings=settings),
         exist_ok=exist_ok,
         listed=listed,
+        server=server,
     )
 
 
@@ -168,6 +213,10 @@ def divide(steps: Iterable[Step], *, settings: TransferSettings) -> tuple[Shipme
         *_batches(replaced, form=Form.ZIP_IN_FORM, settings=settings),
         *(_alone(step) for step in replaced if step.file.size_bytes > settings.large_file_bytes),
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _decide(file: LocalFile, stored: StoredFile | None, local: Fingerprint | None, *, exist_ok: bool) -> Step:

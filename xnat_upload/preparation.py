@@ -65,6 +65,7 @@ def plan_into(
         exist_ok=exist_ok,
         scan_type=scan_type,
         settings=settings,
+        server=archive.url(""),
     )
 
 

@@ -1,14 +1,18 @@
-"""What the user is told: one outcome for every file, totals, and a table for a terminal."""
+"""What the user is told: one outcome for every file, totals, a table, and exports."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from xnat_upload import exports
 from xnat_upload.outcome import FileOutcome, Status
+from xnat_upload.tables import aligned, readable_bytes, shown_first
 
-_LONGEST_TABLE = 40
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +21,7 @@ class Report:
 
     Parameters
     ----------
-    files : tuple of FileOutcome
+    files : sequence of FileOutcome
         In the order in which the files were named.
     extra : tuple of str
         Names that the archive listed afterwards though they were neither sent nor there before.
@@ -31,7 +35,7 @@ class Report:
     (True, [])
     """
 
-    files: tuple[FileOutcome, ...]
+    files: Sequence[FileOutcome]
     extra: tuple[str, ...] = ()
     seconds: float
 
@@ -50,6 +54,11 @@ class Report:
         """Bytes of the files that were sent and are in the archive now."""
         return sum(file.size_bytes for file in self.files if file.status in (Status.STORED, Status.UNPROVEN))
 
+    @property
+    def bytes_per_second(self) -> float:
+        """Bytes sent over the time that the whole upload took; 0 if nothing was sent."""
+        return self.bytes_sent / self.seconds if self.seconds > 0 else 0.0
+
     def count(self, status: Status | str) -> int:
         """Count the files that ended in one way."""
         return sum(file.status == status for file in self.files)
@@ -61,44 +70,78 @@ class Report:
         parts = [f"{counts[status]} {status}" for status in Status if counts[status]] or ["no files"]
         return f"{', '.join(parts)}; {readable_bytes(self.bytes_sent)} sent in {self.seconds:.1f} s"
 
+    def to_json(self) -> str:
+        """Give one JSON document, for a log or another program: ``summary``, ``totals`` and ``files``.
+
+        Examples
+        --------
+        >>> import json
+        >>> json.loads(Report(files=(), seconds=0.0).to_json())["totals"]["ok"]
+        True
+        """
+        return exports.json_text(self.files, summary=self.summary, totals=self._totals())
+
+    def to_csv(self) -> str:
+        """Give CSV with a header and one line for each file.
+
+        A cell that a spreadsheet would take for a formula has a ``'`` before it.
+
+        Examples
+        --------
+        >>> Report(files=(), seconds=0.0).to_csv()[:28]
+        'hub_project_id,accession_id,'
+        """
+        return exports.csv_text(exports.records(self.files))
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Give a pandas DataFrame with one row for each file; ``status`` is a category, ``size_bytes`` an integer.
+
+        Raises
+        ------
+        MissingDependencyError
+            pandas is not installed: ``pip install 'xnat-upload[dataframe]'``.
+        """
+        return exports.data_frame(self.files)
+
+    def _totals(self) -> dict[str, Any]:
+        return {
+            "ok": self.ok,
+            "files": len(self.files),
+            **{status.value.replace(" ", "_"): self.count(status) for status in Status},
+            "bytes_sent": self.bytes_sent,
+            "seconds": round(self.seconds, 6),
+            "bytes_per_second": round(self.bytes_per_second, 1),
+            "extra": list(self.extra),
+        }
+
     def __str__(self) -> str:
         return "\n".join([*_table(self.files), self.summary])
 
+    def _repr_html_(self) -> str:
+        from xnat_upload.notebook import report_html  # only where a notebook asks
 
-def readable_bytes(size_bytes: float) -> str:
-    """Write a number of bytes as a person would.
-
-    Examples
-    --------
-    >>> readable_bytes(0), readable_bytes(2048), readable_bytes(3_500_000)
-    ('0 bytes', '2.0 KiB', '3.3 MiB')
-    """
-    if size_bytes < 1024:
-        return f"{size_bytes:.0f} bytes"
-    for unit in ("KiB", "MiB", "GiB"):
-        size_bytes /= 1024
-        if size_bytes < 1024:
-            return f"{size_bytes:.1f} {unit}"
-    return f"{size_bytes / 1024:.1f} TiB"
+        return report_html(self)
 
 
 def _table(files: Sequence[FileOutcome]) -> list[str]:
     """Align the outcomes; of a long list, those that went wrong and the first of the others."""
-    shown = files
-    if len(files) > _LONGEST_TABLE:
-        wrong = [file for file in files if not file.ok]
-        shown = [*wrong, *(file for file in files if file.ok)][: max(_LONGEST_TABLE, len(wrong))]
-    rows = [
-        (file.status.value, readable_bytes(file.size_bytes), f"{file.destination.resource_id}/{file.name}", file.reason)
-        for file in shown
-    ]
-    if not rows:
+    if not files:
         return []
-    header = ("status", "size", "file", "reason")
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(3)]
-    lines = [
-        f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:<{widths[2]}}  {row[3]}" for row in (header, *rows)
-    ]
-    if len(shown) < len(files):
-        lines.append(f"… and {len(files) - len(shown)} more")
+    wrong = [row for row, file in enumerate(files) if not file.ok]
+    chosen = [files[row] for row in shown_first(wrong, len(files))]
+    lines = aligned(
+        ("status", "size", "file", "reason"),
+        [
+            (
+                file.status.value,
+                readable_bytes(file.size_bytes),
+                f"{file.destination.resource_id}/{file.name}",
+                file.reason,
+            )
+            for file in chosen
+        ],
+        right={1},
+    )
+    if len(chosen) < len(files):
+        lines.append(f"… and {len(files) - len(chosen)} more")
     return lines

@@ -1,0 +1,87 @@
+"""Tables for a terminal, and numbers as a person writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+# Longer lists are cut: what went wrong comes first, and the whole is in the exports.
+LONGEST_TABLE = 40
+_MOST_WRONG = 200
+
+
+def readable_bytes(size_bytes: float) -> str:
+    """Write a number of bytes as a person would.
+
+    Examples
+    --------
+    >>> readable_bytes(0), readable_bytes(2048), readable_bytes(3_500_000)
+    ('0 bytes', '2.0 KiB', '3.3 MiB')
+    """
+    if size_bytes < 1024:
+        return f"{size_bytes:.0f} bytes"
+    for unit in ("KiB", "MiB", "GiB"):
+        size_bytes /= 1024
+        if size_bytes < 1024:
+            return f"{size_bytes:.1f} {unit}"
+    return f"{size_bytes / 1024:.1f} TiB"
+
+
+def shown_first(wrong: Sequence[int], total: int, *, longest: int = LONGEST_TABLE) -> list[int]:
+    """Choose which rows of a long table are shown: those that went wrong, then the first of the others.
+
+    Parameters
+    ----------
+    wrong : sequence of int
+        The rows that went wrong.
+    total : int
+        How many rows there are.
+    longest : int
+        A table up to this length is shown whole, in its order.
+
+    Examples
+    --------
+    >>> shown_first([4], 5, longest=3)
+    [4, 0, 1]
+    """
+    if total <= longest:
+        return list(range(total))
+    chosen = list(wrong[:_MOST_WRONG])
+    known = set(wrong)
+    for row in range(total):
+        if len(chosen) >= longest:
+            break
+        if row not in known:
+            chosen.append(row)
+    return chosen
+
+
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> list[str]:
+    """Align cells in columns, those in `right` to the right; the last column is left as it is.
+
+    Examples
+    --------
+    >>> print("\\n".join(aligned(("size", "file"), [("9", "a"), ("12345", "b")], right={0})))
+     size  file
+        9  a
+    12345  b
+    """
+    table = [tuple(_on_one_line(cell) for cell in row) for row in (header, *rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(header) - 1)]
+    return [
+        "  ".join(
+            [
+                *(f"{row[i]:>{width}}" if i in right else f"{row[i]:<{width}}" for i, width in enumerate(widths)),
+                row[-1],
+            ]
+        )
+        for row in table
+    ]
+
+
+def _on_one_line(text: str) -> str:
+    """Keep a server's words or a path from moving the cursor."""
+    return (
+        text
+        if text.isprintable()
+        else "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    )
