@@ -58,7 +58,7 @@ def test_the_bundle_of_the_hospital_is_used_whatever_the_environment_says(
 
 
 def test_a_bundle_that_does_not_exist_is_named() -> None:
-    with pytest.raises(InvalidIdentifierError, match="no-such.pem"):
+    with pytest.raises(InvalidIdentifierError, match=r"no-such\.pem"):
         Uploader.connect("https://127.0.0.1:9", user="ada", password="s3cret", verify="no-such.pem")
 
 
