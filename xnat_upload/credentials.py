@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -80,8 +79,8 @@ def open_interface(credentials: Credentials, *, verify: bool | str | os.PathLike
     import pyxnat
 
     certificates = verify if isinstance(verify, bool) else os.fspath(verify)
-    # Path("") exists, being the current directory, and requests takes "" for verify=False.
-    if isinstance(certificates, str) and not (certificates and Path(certificates).exists()):
+    # requests takes "" for verify=False.
+    if isinstance(certificates, str) and not (certificates and os.path.exists(certificates)):  # noqa: PTH110  never raises
         raise InvalidIdentifierError(f"verify names no file or directory of certificates: {quoted(certificates)}.")
     _warn_if_insecure(credentials.server)
     if credentials.headers:
@@ -118,7 +117,7 @@ def check_server(server: str) -> str:
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except (ValueError, AttributeError):
         usable = False
-    if not usable or parts.query or parts.fragment or not server.isprintable() or " " in server.strip():
+    if not usable or not {"?", "#"}.isdisjoint(server) or not server.isprintable() or " " in server.strip():
         raise InvalidIdentifierError(
             f"The server address {quoted(server.rpartition('@')[2])} cannot be used. Give it as https://host or "
             "https://host:port/path."
