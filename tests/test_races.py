@@ -88,11 +88,12 @@ def test_a_name_whose_bytes_another_client_is_just_writing_is_neither_taken_nor_
     assert stored(ward) == {"seg": b"their bytes"}
 
 
-def test_a_name_that_another_client_stored_after_the_plan_is_a_conflict(ward: SandboxHospital, tmp_path: Path) -> None:
-    ours, theirs = (
-        folder_with(tmp_path / "ours", seg=b"our bytes"),
-        folder_with(tmp_path / "theirs", seg=b"their bytes"),
-    )
+@pytest.mark.parametrize("size_bytes", [10, 6_000_000])  # the answer to a large one comes before its body was read
+def test_a_name_that_another_client_stored_after_the_plan_is_a_conflict(
+    ward: SandboxHospital, tmp_path: Path, size_bytes: int
+) -> None:
+    ours = folder_with(tmp_path / "ours", seg=bytes(size_bytes))
+    theirs = folder_with(tmp_path / "theirs", seg=b"their bytes")
     with ward.connect() as first, ward.connect() as second:
         plan = first.plan(
             "seg",
