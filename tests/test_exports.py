@@ -39,11 +39,11 @@ FAILED = dataclasses.replace(
 REPORT = Report(files=(OUTCOME, FAILED), extra=("theirs.nii",), seconds=2.0)
 
 
-def place(ward: SandboxHospital, root: Path, *, exist_ok: bool = False) -> UploadArguments:
+def place(ward: SandboxHospital, root: Path, *, scan_id: str = "4", exist_ok: bool = False) -> UploadArguments:
     return {
         "hub_project_id": ward.hub_project_id,
         "accession_id": ward.accession_id,
-        "scan_id": "4",
+        "scan_id": scan_id,
         "resource_id": "SEG",
         "root": root,
         "exist_ok": exist_ok,
