@@ -230,6 +230,22 @@ def test_a_plan_is_seen_before_a_byte_moves_and_run_does_it(hospital: Hospital, 
     assert hospital.content("4", "SEG") == {"a.nii": b"a", "b.nii": b"b"}
 
 
+def test_a_name_that_nobody_here_sent_is_reported_as_extra(hospital: Hospital, tmp_path: Path) -> None:
+    (tmp_path / "a.nii").write_bytes(b"a")
+    hospital.put("4", "SEG", "before.nii", b"was there before")
+    with hospital.connect() as uploader:
+        plan = uploader.plan(
+            "a.nii",
+            root=tmp_path,
+            hub_project_id=hospital.hub_project_id,
+            accession_id=hospital.accession_id,
+            scan_id="4",
+            resource_id="SEG",
+        )
+        hospital.put("4", "SEG", "meanwhile.nii", b"another client's")
+        assert uploader.run(plan).extra == ("meanwhile.nii",)
+
+
 def test_a_plan_shows_what_would_be_refused_and_run_refuses_it(hospital: Hospital, tmp_path: Path) -> None:
     (tmp_path / "b.nii").write_bytes(b"b")
     hospital.put("4", "SEG", "b.nii", b"old b")
