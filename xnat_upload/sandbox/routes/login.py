@@ -1,4 +1,4 @@
-"""Logging in, and being known: JSESSION, auth, services/auth, alias tokens, build information (read contract, §1.4)."""
+"""Logging in, and being known: JSESSION, auth, services/auth, alias tokens (read contract, §1.4)."""
 
 from __future__ import annotations
 
@@ -95,13 +95,3 @@ def _token(token: AliasToken) -> dict[str, object]:
 
 def _json(value: object) -> Answer:
     return stream("application/json", [json.dumps(value).encode()])
-
-
-def build_info(request: Request) -> Answer:
-    """``GET /xapi/siteConfig/buildInfo``: open to all."""
-    unknown = dict.fromkeys(
-        ("buildNumber", "buildDate", "sha", "isDirty", "branch", "shaFull", "commit", "timestamp", "tag", "hostName"),
-        "Unknown",
-    )
-    body = json.dumps({"version": "1.8.11", **unknown}).encode()
-    return Answer(200, (("content-type", "application/json"),), body)

@@ -11,7 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from xnat_upload.sandbox.routes import experiments, files, login, projects, resources, scans, services, subjects
+from xnat_upload.sandbox.routes import (
+    experiments,
+    files,
+    login,
+    pages,
+    projects,
+    resources,
+    scans,
+    search,
+    services,
+    subjects,
+    xapi,
+)
 from xnat_upload.sandbox.routes.answers import Answer
 from xnat_upload.sandbox.routes.request import Request
 from xnat_upload.sandbox.site import Profile
@@ -128,9 +140,23 @@ SITE: dict[str, Noun] = {
     ),
     "/services/tokens": Noun({"GET": login.tokens}, ("application/json", "text/plain")),
     "/services/refresh/catalog": Noun({"POST": services.refresh_catalog}),
+    "/search/elements/{element}": Noun({"GET": search.list_fields}, ("text/xml",)),
+    "/search/elements": Noun({"GET": search.list_elements}, LIST),
 }
 
-XAPI: dict[str, Noun] = {"/siteConfig/buildInfo": Noun({"GET": login.build_info}, ("application/json",))}
+# Unlike Restlet's, these match the whole path and nothing longer.
+XAPI: dict[str, Noun] = {
+    "/siteConfig/buildInfo": Noun({"GET": xapi.build_info}, ("application/json",)),
+    "/siteConfig/buildInfo/{property}": Noun({"GET": xapi.build_property}, ("application/json",)),
+    "/users/username": Noun({"GET": xapi.user_name}, PLAIN),
+    "/schemas": Noun({"GET": xapi.list_schemas}, ("application/json",)),
+    "/schemas/{schema}": Noun({"GET": xapi.read_schema}, ("application/xml",)),
+    "/schemas/{folder}/{schema}": Noun({"GET": xapi.read_schema}, ("application/xml",)),
+}
+PAGES: dict[str, Noun] = {
+    "/": Noun({"GET": pages.index_page}),
+    "/app/template/Login.vm": Noun({"GET": pages.login_page}),
+}
 
 
 def archive_routes(profile: Profile) -> dict[str, Noun]:

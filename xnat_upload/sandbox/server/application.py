@@ -12,13 +12,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from xnat_upload.sandbox.faults import FaultPlan
 from xnat_upload.sandbox.holds import Holds
-from xnat_upload.sandbox.routes.table import SITE, XAPI, Noun, archive_routes
+from xnat_upload.sandbox.routes.answers import Answer
+from xnat_upload.sandbox.routes.table import PAGES, SITE, XAPI, Noun, archive_routes
 from xnat_upload.sandbox.server.authentication import Authentication
 from xnat_upload.sandbox.server.dispatch import Dispatcher, outside, unknown_route
 from xnat_upload.sandbox.server.faulting import Faulting
 from xnat_upload.sandbox.server.firewall import Firewall
 from xnat_upload.sandbox.server.link import Link, Linked
 from xnat_upload.sandbox.server.recording import Recorder, Recording
+from xnat_upload.sandbox.server.sending import send_answer
 from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.logins import Logins
 
@@ -48,6 +50,9 @@ def _router(dispatcher: Dispatcher, archive: Archive) -> Router:
     def routes(nouns: Mapping[str, Noun]) -> list[BaseRoute]:
         return [Route(f"{template}{{tail:path}}", dispatcher.endpoint(noun)) for template, noun in nouns.items()]
 
+    def whole(nouns: Mapping[str, Noun]) -> list[BaseRoute]:
+        return [Route(template, dispatcher.endpoint(noun)) for template, noun in nouns.items()]
+
     def router(nouns: Mapping[str, Noun]) -> Router:
         return Router(routes(nouns), redirect_slashes=False, default=unknown_route)
 
@@ -58,8 +63,8 @@ def _router(dispatcher: Dispatcher, archive: Archive) -> Router:
     for servlet in ("/data", "/REST"):
         mounts += [Mount(f"{servlet}/archive", doubled), Mount(servlet, everything)]
     if archive.profile != "1.6":
-        mounts.append(Mount("/xapi", Router(routes(XAPI), redirect_slashes=False, default=outside)))
-    return Router(mounts, redirect_slashes=False, default=outside)
+        mounts.append(Mount("/xapi", Router(whole(XAPI), redirect_slashes=False, default=outside)))
+    return Router([*mounts, *whole(PAGES)], redirect_slashes=False, default=outside)
 
 
 class ContextPath:
@@ -75,5 +80,8 @@ class ContextPath:
         if path.startswith(f"{self._context_path}/"):
             scope["path"] = path.removeprefix(self._context_path)
             await self.app(scope, receive, send)
+        elif path == self._context_path:
+            # Tomcat's mapper sends whoever leaves out the slash to the root of the site.
+            await send_answer(Answer(302, (("location", f"{path}/"),)), scope, receive, send)
         else:
             await outside(scope, receive, send)

@@ -31,6 +31,7 @@ LOGIN_FAILED = (
 OPEN_PATHS = re.compile(
     r"/(data|REST)/(JSESSION[^/]*$|services/auth|services/sendemailverification)"
     r"|/xapi/siteConfig/(buildInfo|siteId|siteUrl|siteHome|siteLogoPath)$"
+    r"|/app/template/Login\.vm"
 )
 API_PATHS = re.compile(r"/(data|REST|xapi|fs)(/|$)")
 SECURITY_HEADERS = (

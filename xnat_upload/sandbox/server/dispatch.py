@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from xnat_upload.sandbox.holds import Holds
-from xnat_upload.sandbox.routes.answers import Answer, Refusal, bodyless, status_page, tomcat_page
+from xnat_upload.sandbox.routes.answers import RESTLET_HEADERS, Answer, Refusal, bodyless, status_page, tomcat_page
 from xnat_upload.sandbox.routes.request import Query, Request, negotiate
 from xnat_upload.sandbox.routes.table import Handler, Noun
 from xnat_upload.sandbox.server.body import RequestBody
@@ -61,7 +61,9 @@ class Dispatcher:
         answer = await anyio.to_thread.run_sync(_handled, handler, request, limiter=self._threads)
         if method not in ("GET", "HEAD") or answer.status >= 400:
             return answer
-        return _ranged(answer, headers.get("range")).with_headers(VARY)
+        answer = _ranged(answer, headers.get("range"))
+        # Restlet negotiates and says so; Spring's answers under /xapi do not.
+        return answer.with_headers(VARY) if RESTLET_HEADERS[0] in answer.headers else answer
 
     def _request(self, scope: Scope, method: str, headers: Headers, body: RequestBody, variant: str) -> Request:
         params = dict(scope["path_params"])
@@ -69,7 +71,7 @@ class Dispatcher:
         return Request(
             method=method,
             path=scope["path"],
-            tail=params.pop("tail"),
+            tail=params.pop("tail", ""),
             params=params,
             query=Query(scope["query_string"].decode("latin-1")),
             headers=dict(headers),
