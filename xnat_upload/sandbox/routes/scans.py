@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty
@@ -15,6 +16,7 @@ from xnat_upload.sandbox.routes.schema import (
     SCAN_FIELDS,
     SCAN_TYPES,
     fields_from_query,
+    id_from_query,
 )
 from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import (
@@ -104,7 +106,7 @@ def put_scan(request: Request) -> Answer:
         if item and item.fields.get("image_session_ID"):
             raise Refusal(404, "Specified image session doesn't exist.")
         raise Refusal(417, "Specified scan must reference a valid image session.")
-    scan_id = existing.id if existing else _new_id(request, item.fields if item else {}, name)
+    scan_id = existing.id if existing else _new_id(request, xsi_type, item.fields if item else {}, name)
     existing = existing or request.archive.scan(session, scan_id)
     if not can_edit_session(request, session):
         kind = "edit" if existing else "create"
@@ -153,9 +155,9 @@ def _check_type(xsi_type: str) -> None:
         )
 
 
-def _new_id(request: Request, fields: dict[str, str] | object, name: str) -> str:
-    from_body = fields.get("ID", "") if isinstance(fields, dict) else ""
-    return request.query.get("ID") or from_body or name
+def _new_id(request: Request, xsi_type: str, fields: Mapping[str, str], name: str) -> str:
+    """Choose the ID of a new scan: any that is given beside the path wins over the one in it (§4.3)."""
+    return request.query.get("ID") or id_from_query(request.query.pairs, xsi_type) or fields.get("ID", "") or name
 
 
 def check_scan_id(scan_id: str) -> None:

@@ -48,14 +48,30 @@ def root_element(xsi_type: str) -> str:
     return f"{prefix}:{name.removesuffix('Data').capitalize()}"
 
 
+IDENTITY = frozenset({"id", "label", "project", "subject_id", "image_session_id"})
+
+
 def fields_from_query(
     pairs: tuple[tuple[str, str], ...], xsi_type: str, short_names: Collection[str]
 ) -> dict[str, str]:
-    """Read the fields a PUT sets: by short name, or as ``<its own type>/<path>``; others are ignored (§4.3)."""
-    fields = {}
-    for key, value in pairs:
-        if key in short_names:
-            fields[key] = value
-        elif key.startswith(f"{xsi_type}/"):
-            fields[key.removeprefix(f"{xsi_type}/")] = value
+    """Read the fields a PUT sets: by short name, or as ``<its own type>/<path>``; others are ignored (§4.3).
+
+    A path is understood in any case of letters; those that say what the item is called
+    are no fields of it.
+    """
+    spelled = {name.lower(): name for name in short_names}
+    fields = {key: value for key, value in pairs if key in short_names}
+    for path, value in _by_path(pairs, xsi_type):
+        if path.lower() not in IDENTITY or path.lower() in spelled:
+            fields[spelled.get(path.lower(), path)] = value
     return fields
+
+
+def id_from_query(pairs: tuple[tuple[str, str], ...], xsi_type: str) -> str:
+    """Read the ID a PUT gives as ``<its own type>/ID``, which xnatpy spells ``id``."""
+    return next((value for path, value in _by_path(pairs, xsi_type) if path.lower() == "id"), "")
+
+
+def _by_path(pairs: tuple[tuple[str, str], ...], xsi_type: str) -> list[tuple[str, str]]:
+    prefix = f"{xsi_type}/"
+    return [(key[len(prefix) :], value) for key, value in pairs if key.lower().startswith(prefix.lower())]
