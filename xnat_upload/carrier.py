@@ -94,8 +94,10 @@ class Carrier:
         stop: threading.Event,
         moved: Callable[[int], None],
         done: Callable[[int], None],
+        resumed: bool,
     ) -> None:
         self._plan = plan
+        self._resumed = resumed
         self._store = store
         self._settings = settings
         self._stop = stop
@@ -124,7 +126,10 @@ class Carrier:
         try:
             if self._plan.shipments:
                 self._store.prepare()
-                self._send_all(self._plan.shipments, overwrite=self._plan.exist_ok)
+                lost = (
+                    ServerUnavailableError("An earlier attempt was lost with its process.") if self._resumed else None
+                )
+                self._send_all(self._plan.shipments, overwrite=self._plan.exist_ok, lost=lost)
         except Stopped:
             self._ledger.leave_rest("the upload was interrupted")
         except XnatUploadError as refusal:
@@ -140,19 +145,20 @@ class Carrier:
             self._ledger.outcomes(self._store.url), error, extra=self._extra, conflicts=self._ledger.conflicts
         )
 
-    def _send_all(self, shipments: Iterable[Shipment], *, overwrite: bool) -> None:
+    def _send_all(
+        self, shipments: Iterable[Shipment], *, overwrite: bool, lost: ServerUnavailableError | None = None
+    ) -> None:
         for shipment in shipments:
             if self._stop.is_set():
                 raise Stopped
             try:
-                self._ship(shipment, overwrite=overwrite)
+                self._ship(shipment, overwrite=overwrite, lost=lost)
             except ChangedFileError as change:
                 # Only this request is affected: it broke off before its end, so the archive catalogued nothing of it.
                 self._ledger.fail(shipment.steps, str(change))
 
-    def _ship(self, shipment: Shipment, *, overwrite: bool) -> None:
-        """Send one shipment until it is known what became of each of its files."""
-        lost: ServerUnavailableError | None = None
+    def _ship(self, shipment: Shipment, *, overwrite: bool, lost: ServerUnavailableError | None) -> None:
+        """Send one shipment until it is known what became of each of its files; `lost` if it was sent before."""
         taken: list[Step] = []
         try:
             for attempt in retry.attempts(self._settings, doing="sending files", stop=self._stop):

@@ -22,6 +22,7 @@ def transfer(
     stop: threading.Event,
     moved: Callable[[int], None] = lambda _: None,
     done: Callable[[int], None] = lambda _: None,
+    resumed: bool = False,
 ) -> list[ResourceResult]:
     """Carry out plans for different resources and say what became of each, in their order.
 
@@ -37,6 +38,8 @@ def transfer(
         Once set, by another thread or here on Ctrl-C, nothing more is sent; what was sent is still verified.
     moved, done : callable
         Told of bytes that have left and of files that are settled; called from several threads.
+    resumed : bool
+        Somebody began with these very plans and was lost: what became of each request is looked up before it is sent.
 
     Returns
     -------
@@ -45,7 +48,8 @@ def transfer(
     """
     with ThreadPoolExecutor(max_workers=settings.workers, thread_name_prefix="xnat-upload") as pool:
         carriers = [
-            Carrier(plan, store_for(plan), settings=settings, stop=stop, moved=moved, done=done) for plan in plans
+            Carrier(plan, store_for(plan), settings=settings, stop=stop, moved=moved, done=done, resumed=resumed)
+            for plan in plans
         ]
         running = [pool.submit(carrier.carry_out) for carrier in carriers]
         try:
