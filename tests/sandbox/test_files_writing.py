@@ -242,8 +242,7 @@ def test_large_body_that_is_refused_meets_a_closed_connection(place: Place) -> N
             "Authorization: Basic YWRtaW46YWRtaW4=\r\nContent-Type: text/plain\r\n\r\n".encode()
         )
         with pytest.raises(OSError, match=r"Connection reset|Broken pipe"):
-            for _ in range(64):
-                connection.sendall(bytes(1 << 20))
+            connection.sendall(bytes(64 << 20))
 
 
 def test_small_body_that_is_refused_keeps_the_connection(place: Place) -> None:
