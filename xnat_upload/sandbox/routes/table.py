@@ -149,6 +149,7 @@ XAPI: dict[str, Noun] = {
     "/siteConfig/buildInfo": Noun({"GET": xapi.build_info}, ("application/json",)),
     "/siteConfig/buildInfo/{property}": Noun({"GET": xapi.build_property}, ("application/json",)),
     "/users/username": Noun({"GET": xapi.user_name}, PLAIN),
+    "/users/{username}": Noun({"GET": xapi.read_user}, ("application/json",)),
     "/schemas": Noun({"GET": xapi.list_schemas}, ("application/json",)),
     "/schemas/{schema}": Noun({"GET": xapi.read_schema}, ("application/xml",)),
     "/schemas/{folder}/{schema}": Noun({"GET": xapi.read_schema}, ("application/xml",)),

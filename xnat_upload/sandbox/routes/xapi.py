@@ -36,6 +36,18 @@ def user_name(request: Request) -> Answer:
     return _string(request.user.login, "text/plain")
 
 
+def read_user(request: Request) -> Answer:
+    """``GET /xapi/users/{username}``: one's own account; everybody's for an administrator."""
+    name = request.params["username"]
+    if name != request.user.login and not request.user.site_admin:
+        return Answer(403, ())
+    user = request.archive.users.get(name)
+    if user is None:
+        return _text(500, f"There was an error in the request : An error occurred initializing the user {name}")
+    account = {"username": user.login, "firstName": user.login, "lastName": user.login, "email": ""}
+    return _json({**account, "enabled": True, "verified": True, "secured": True})
+
+
 def list_schemas(request: Request) -> Answer:
     """``GET /xapi/schemas``: their names, without folder where folder and file are called the same."""
     return _json(NAMES)
@@ -61,5 +73,8 @@ def _string(value: str, content_type: str) -> Answer:
 
 
 def _not_found(what: str) -> Answer:
-    message = f"Unable to find requested file or resource: {what}"
-    return Answer(404, (("content-type", "text/plain"),), message.encode())
+    return _text(404, f"Unable to find requested file or resource: {what}")
+
+
+def _text(status: int, message: str) -> Answer:
+    return Answer(status, (("content-type", "text/plain"),), message.encode())
