@@ -72,10 +72,10 @@ def main() -> None:
             started = time.perf_counter()
             session.put(f"{base}/scans/1/resources/R/files/large.nii?inbody=true", data=Zeros()).raise_for_status()
             seconds = time.perf_counter() - started
-            print(
-                f"2 GiB in one body:                {seconds:.1f} s, {peak_mib(server.pid) - before:.0f} MiB more memory"
-            )
-            session.put(f"{base}/scans/1/resources/M/files/m.zip?extract=true", data=many_files()).raise_for_status()
+            more_mib = peak_mib(server.pid) - before
+            print(f"2 GiB in one body:                {seconds:.1f} s, {more_mib:.0f} MiB more memory")
+            many = f"{base}/scans/1/resources/M/files/m.zip?extract=true"
+            session.put(many, data=many_files(), headers={"Content-Type": "application/zip"}).raise_for_status()
             started = time.perf_counter()
             listing = session.get(f"{base}/scans/1/resources/M/files?format=json").json()
             seconds = time.perf_counter() - started
