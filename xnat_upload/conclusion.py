@@ -116,10 +116,14 @@ def _raise(results: Sequence[ResourceResult], report: Report) -> NoReturn:
             names=conflicts,
             report=report,
         )
-    shown = "; ".join(f"{file.name!r}: {file.reason}" for file in failed[:_NAMES_SHOWN])
-    more = f"; and {len(failed) - _NAMES_SHOWN} more" if len(failed) > _NAMES_SHOWN else ""
+    by_reason: dict[str, list[str]] = {}
+    for file in failed:
+        by_reason.setdefault(file.reason, []).append(file.name)
+    shown = " ".join(
+        f"{_listed(names)}: {reason.rstrip('.')}." for reason, names in list(by_reason.items())[:_NAMES_SHOWN]
+    )
     raise IncompleteUploadError(
-        f"{len(failed)} of {len(report.files)} files are not stored ({report.summary}). {shown}{more}. Mend that, then "
+        f"{len(failed)} of {len(report.files)} files are not stored ({report.summary}). {shown} Mend that, then "
         "run the same call with exist_ok=True: it sends what is missing.",
         report=report,
     ) from first_error
