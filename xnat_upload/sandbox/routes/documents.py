@@ -120,16 +120,17 @@ def _session_xml(archive: Archive, session: Session, *, hides: bool) -> Parts:
             for project, label in session.shares.items()
         )
         children += f"<xnat:sharing>{shares}</xnat:sharing>\n"
-    children += _elements(session.fields, ("date", "time", "note", "dcmAccessionNumber", "dcmPatientId"))
-    children += _paths(session.fields)
+    children += _elements(session.fields, ("date", "time", "note"))
     children += _resources_xml(archive, Owner("experiments", session.id), hides=hides)
     children += f"<xnat:subject_ID>{escape(session.subject_id)}</xnat:subject_ID>\n"
+    children += _elements(session.fields, ("scanner", "operator", "prearchivePath"))
     scans = archive.scans_of(session)
     if scans:  # an empty session has no such element
         children += (
             f"<xnat:scans>\n{''.join(_scan_element(archive, scan, hides=hides) for scan in scans)}</xnat:scans>\n"
         )
-    return attributes, children
+    children += _elements(session.fields, ("dcmAccessionNumber", "dcmPatientId", "dcmPatientName"))
+    return attributes, children + _paths(session.fields)
 
 
 def _scan_element(archive: Archive, scan: Scan, *, hides: bool) -> str:

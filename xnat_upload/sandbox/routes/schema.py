@@ -14,7 +14,14 @@ ABSTRACT_SCAN_TYPE = "xnat:imageScanData"
 OTHER_TYPES = frozenset({"xnat:projectData", "xnat:subjectData", "xnat:resourceCatalog", "xnat:imageSessionData"})
 ALL_TYPES = SCAN_TYPES | SESSION_TYPES | OTHER_TYPES | {ABSTRACT_SCAN_TYPE}
 
-LOWER_STEMS = frozenset({"otherDicom", "rtImage", "voiceAudio", "dx3DCraniofacial", "xa3D"})
+# The stems that XNAT's own schema does not write in capitals throughout.
+PROPER_STEMS = {
+    "dx3DCraniofacial": "DX3DCraniofacial",
+    "otherDicom": "OtherDicom",
+    "rtImage": "RTImage",
+    "seg": "Seg",
+    "voiceAudio": "VoiceAudio",
+}
 
 SCAN_FIELDS = (
     "UID", "type", "note", "quality", "condition", "series_description", "documentation", "scanner", "modality",
@@ -27,7 +34,7 @@ SESSION_FIELDS = (
     "fieldStrength", "marker", "stabilization", "dcmAccessionNumber", "dcmPatientId", "dcmPatientName",
     "session_type", "visit", "original", "prearchivePath",
 )  # fmt: skip
-SESSION_ATTRIBUTES = frozenset({"UID", "modality", "visit_id", "session_type", "prearchivePath"})
+SESSION_ATTRIBUTES = frozenset({"UID", "modality", "visit_id", "session_type"})
 SUBJECT_FIELDS = (
     "group", "src", "gender", "handedness", "dob", "yob", "age", "note", "education", "race", "ethnicity",
     "height", "weight",
@@ -43,8 +50,7 @@ def root_element(xsi_type: str) -> str:
     for suffix in ("Session", "Scan"):
         if name.endswith(f"{suffix}Data"):
             stem = name.removesuffix(f"{suffix}Data")
-            proper = stem[0].upper() + stem[1:] if stem in LOWER_STEMS else stem.upper()
-            return f"{prefix}:{proper}{suffix}"
+            return f"{prefix}:{PROPER_STEMS.get(stem, stem.upper())}{suffix}"
     return f"{prefix}:{name.removesuffix('Data').capitalize()}"
 
 
