@@ -102,10 +102,11 @@ class LocalFile:
                 if held:
                     yield held
                 held = block
-            if read_bytes != self.size_bytes or identity_of(os.fstat(file.fileno())) != self.identity:
+            found = os.fstat(file.fileno())
+            if (identity_of(found), found.st_size, read_bytes) != (self.identity, self.size_bytes, self.size_bytes):
                 raise ChangedFileError(
                     f"{quoted(self.path)} changed while it was read: expected {self.size_bytes} bytes, found "
-                    f"{'more' if read_bytes > self.size_bytes else read_bytes}, or newer ones. Plan the upload again."
+                    f"{found.st_size}, or newer ones. Plan the upload again."
                 )
             if held:
                 yield held

@@ -84,9 +84,9 @@ def stage(
     if not top.is_dir():
         raise MissingFileError(f"{quoted(root)} must be a directory that files are relative to; it is none.")
     staged = tuple(
-        _local_file(path, root=top, given_root=Path(root), keep_paths=keep_paths)
+        _local_file(path, target, root=top, given_root=Path(root), keep_paths=keep_paths)
         for given in files
-        for path in _expand(_inside(given, root=top, given_root=Path(root)), root=top)
+        for path, target in _find(_inside(given, root=top, given_root=Path(root)), root=top)
     )
     if not staged:
         raise MissingFileError("No file was named, so there is nothing to upload.")
@@ -130,18 +130,17 @@ def _resolve(path: Path, *, root: Path) -> Path:
     return target
 
 
-def _expand(given: Path, *, root: Path) -> Iterator[Path]:
-    """Yield the path of a file, or of all files below a directory."""
+def _find(given: Path, *, root: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield a file, or all files below a directory: the path by which it was reached, and the one without links."""
     # Each directory once: links between directories can make loops, and of thirty directories a thousand million.
     reached_as: dict[Path, Path] = {}
     found_file = False
-    waiting = [given]
+    waiting = [(given, _resolve(given, root=root))]
     while waiting:
-        path = waiting.pop()
-        target = _resolve(path, root=root)
-        if not target.is_dir():
+        path, target = waiting.pop()
+        if not os.path.isdir(target):  # noqa: PTH112  Path.is_dir raises for what is too long
             found_file = True
-            yield path
+            yield path, target
             continue
         first = reached_as.setdefault(target, path)
         if first is not path:
@@ -149,20 +148,23 @@ def _expand(given: Path, *, root: Path) -> Iterator[Path]:
                 f"{quoted(first)} and {quoted(path)} are one directory, by a symbolic link. Remove the link."
             )
         try:
-            entries = sorted((entry.name for entry in target.iterdir()), reverse=True)
+            with os.scandir(target) as entries:
+                below = sorted(((entry.name, entry.is_symlink()) for entry in entries), reverse=True)
         except OSError as error:
             raise MissingFileError(f"The directory {quoted(path)} cannot be read: {error.strerror}.") from error
-        waiting.extend(path / entry for entry in entries)
+        for name, is_link in below:
+            # Only links are resolved: to do so at each level of a deep tree takes minutes.
+            waiting.append((path / name, _resolve(path / name, root=root) if is_link else target / name))
     if not found_file:
         raise MissingFileError(f"The directory {quoted(given)} in {quoted(root)} holds no file.")
 
 
-def _local_file(path: Path, *, root: Path, given_root: Path, keep_paths: bool) -> LocalFile:
-    relative = PurePosixPath(_resolve(path, root=root).relative_to(root).as_posix())
+def _local_file(path: Path, target: Path, *, root: Path, given_root: Path, keep_paths: bool) -> LocalFile:
+    relative = PurePosixPath(target.relative_to(root).as_posix())
     try:
         descriptor = open_below(root, relative)
-    except PermissionError as error:
-        raise MissingFileError(f"{quoted(given_root / path)} may not be read by this user.") from error
+    except (FileNotFoundError, PermissionError) as error:
+        raise MissingFileError(f"{quoted(given_root / path)} is gone, or may not be read by this user.") from error
     except OSError as error:
         raise UnsafePathError(
             f"{quoted(given_root / path)} is not a regular file, or changed just now: {error.strerror}."
