@@ -2,19 +2,25 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint types unit format clean
+.PHONY: install demo test lint types unit docs format clean
 
 install: .venv/installed
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
 	touch $@
 
-demo: install  ## upload real images to a sandbox and look at the report
+# The demo needs little, and whoever tries it first should not wait for the rest.
+.venv/demo-installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	touch $@
+
+demo: .venv/demo-installed  ## upload real images to a sandbox and look at the report
 	$(BIN)/python -m xnat_upload.demo
 
-test: lint types unit  ## everything CI runs
+test: lint types unit docs  ## everything CI runs
 
 lint: install
 	$(BIN)/ruff check .
@@ -26,9 +32,12 @@ types: install
 unit: install
 	$(BIN)/python -m pytest
 
+docs: install  ## build the site into build/docs; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -E -b html -d build/doctrees docs build/docs
+
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist

@@ -1,0 +1,51 @@
+"""Store what the day has left in /data/out/<accession>: run by cron or a systemd timer, and stopped by SIGTERM."""
+
+import datetime
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from xnat_upload import IncompleteUploadError, Uploader, UploadInterrupted, UploadRequest, XnatUploadError
+
+
+def requests_for(out: Path) -> list[UploadRequest]:
+    """One upload for each folder that is named after an accession."""
+    return [
+        UploadRequest(
+            files=[path.name for path in sorted(folder.iterdir())],
+            root=folder,
+            hub_project_id=os.environ["HUB_PROJECT_ID"],
+            accession_id=folder.name,
+            scan_id="12345",
+            resource_id="SEG",
+            exist_ok=True,  # what an earlier night has stored is skipped
+        )
+        for folder in sorted(out.iterdir())
+        if folder.is_dir() and any(folder.iterdir())
+    ]
+
+
+def main(out: Path, log: Path) -> int:
+    """Upload, keep the report, and say by the exit status whether all is stored."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # systemd, cron's host and Docker stop a program with SIGTERM. As Ctrl-C it ends in a verified report.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Uploader.connect() as uploader:
+            report = uploader.upload_many(requests_for(out), progress=False)
+        status = 0
+    except (IncompleteUploadError, UploadInterrupted) as error:
+        report, status = error.report, 1
+    except XnatUploadError as error:
+        logging.error("Nothing was stored: %s", error)
+        return 2
+    log.mkdir(parents=True, exist_ok=True)
+    (log / f"upload-{datetime.date.today():%Y-%m-%d}.csv").write_text(report.to_csv(), encoding="utf-8")
+    logging.info("%s", report.summary)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path("/data/out"), Path("/data/log")))
