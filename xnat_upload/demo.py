@@ -17,14 +17,15 @@ NET_ID = "net-1"
 def stage_images(upload_dir: Path) -> None:
     """Copy a CT, an MR and a NIfTI volume, which pydicom and nibabel bring along, to where a net leaves its results."""
     try:
-        import nibabel.testing
+        import nibabel
         import pydicom.data
     except ImportError:
         raise MissingDependencyError("The demo needs its images: pip install 'xnat-upload[demo]'.") from None
     upload_dir.mkdir(parents=True)
     for dicom in ("CT_small.dcm", "MR_small.dcm"):
         shutil.copy(str(pydicom.data.get_testdata_file(dicom, download=False)), upload_dir)
-    shutil.copy(Path(nibabel.testing.data_path, "example4d.nii.gz"), upload_dir)
+    # Not through nibabel.testing, which has the path but wants pytest.
+    shutil.copy(Path(nibabel.__file__).parent / "tests" / "data" / "example4d.nii.gz", upload_dir)
 
 
 def main() -> int:
