@@ -8,7 +8,6 @@ release = version = installed_version("xnat-upload")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["examples"]
-suppress_warnings = ["toc.empty_glob"]
 
 # A page that cannot do what it shows is a page that lies: the tutorial is executed, and its errors end the build.
 nb_execution_mode = "force"

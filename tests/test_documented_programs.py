@@ -69,6 +69,23 @@ def order(**changes: object) -> dict[str, object]:
     }
 
 
+def test_the_demo_needs_nothing_beyond_its_own_extra() -> None:
+    refuse = """
+import runpy, sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("pytest", "hypothesis", "fastapi", "matplotlib", "IPython", "sphinx"):
+            raise ImportError(name + " is not installed")
+
+sys.meta_path.insert(0, Refuse())
+runpy.run_module("xnat_upload.demo", run_name="__main__")
+"""
+    ran = subprocess.run([sys.executable, "-c", refuse], capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines()[-1] == "0 bytes were sent."
+
+
 def test_the_service_stores_files_and_answers_with_the_addresses_that_serve_them(hospital: DocumentedHospital) -> None:
     with serving() as service:
         answer = requests.put(f"{service}/upload/images/net-1", json=order(), timeout=30)
