@@ -5,6 +5,7 @@
 True
 """
 
+from xnat_upload.cohort_report import CohortReport
 from xnat_upload.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -12,6 +13,8 @@ from xnat_upload.errors import (
     IncompleteUploadError,
     InsecureTransportWarning,
     InvalidIdentifierError,
+    InvalidManifestError,
+    ManifestFault,
     MissingDependencyError,
     MissingFileError,
     NotFoundError,
@@ -36,11 +39,14 @@ __all__ = [
     "AlreadyExistsError",
     "AuthenticationError",
     "ChangedFileError",
+    "CohortReport",
     "Destination",
     "FileOutcome",
     "IncompleteUploadError",
     "InsecureTransportWarning",
     "InvalidIdentifierError",
+    "InvalidManifestError",
+    "ManifestFault",
     "MissingDependencyError",
     "MissingFileError",
     "NotFoundError",

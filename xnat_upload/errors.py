@@ -3,6 +3,7 @@
 XnatUploadError
 ├── InvalidIdentifierError (ValueError)       an ID, label or file name that XNAT cannot hold
 ├── UnsafePathError (ValueError)              a net ID or path that leaves its directory, or is no regular file
+├── InvalidManifestError (ValueError)         .faults: all that is wrong with the rows of a cohort
 ├── MissingFileError (FileNotFoundError)      a local file that is not there or cannot be read
 ├── ChangedFileError                          a local file that is no longer what was planned
 ├── MissingDependencyError (ImportError)      an optional package is wanted
@@ -23,6 +24,7 @@ are None.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +85,31 @@ class XnatUploadError(Exception):
 
 class InvalidIdentifierError(XnatUploadError, ValueError):
     """An ID, label or file name that XNAT cannot hold, or could store but never serve."""
+
+
+@dataclass(frozen=True)
+class ManifestFault:
+    """One thing that is wrong with a manifest; `row` is None if it is no single row's."""
+
+    row: int | None
+    message: str
+
+    def __str__(self) -> str:
+        return self.message if self.row is None else f"row {self.row}: {self.message}"
+
+
+class InvalidManifestError(XnatUploadError, ValueError):
+    """A manifest with rows that cannot be uploaded; nothing was sent.
+
+    Attributes
+    ----------
+    faults : tuple of ManifestFault
+        All of them.
+    """
+
+    def __init__(self, message: str, *, faults: tuple[ManifestFault, ...] = ()) -> None:
+        super().__init__(message)
+        self.faults = faults
 
 
 class UnsafePathError(XnatUploadError, ValueError):

@@ -211,7 +211,12 @@ class Resource:
 
     def file_path(self, name: str) -> str:
         """Give the path under which the file `name` is served."""
-        return f"{self}/files/{quote(name, safe=_RAW_IN_URL)}"
+        return served_under(str(self), name)
+
+
+def served_under(resource_path: str, name: str) -> str:
+    """Give the address of the file `name` in a resource whose address or path is known."""
+    return f"{resource_path}/files/{quote(name, safe=_RAW_IN_URL)}"
 
 
 def check_hub_project_id(value: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
+from itertools import islice
 from typing import TypeVar
 
 from xnat_upload.identifiers import Destination
@@ -43,18 +44,18 @@ _Row = TypeVar("_Row")
 
 def report_html(report: Report) -> str:
     """Show a report: what became of each file, links, totals."""
-    wrong = [row for row, file in enumerate(report.files) if not file.ok]
-    places = list(dict.fromkeys(file.destination for file in report.files))
+    wrong = report.wrong_rows
+    place = report.files[0].destination if report.files else None
+    one_place = place is not None and all(file.destination == place for file in report.files)
     kind = type(report).__name__
     state = (_RED, f"{len(wrong)} not in the archive") if wrong else (_GREEN, "all in the archive")
     rate = f" · {readable_bytes(report.bytes_per_second)}/s" if report.bytes_sent else ""
-    one_place = len(places) == 1
-    found = next((page for page in map(_session_page, report.files) if page), "") if one_place else ""
+    page = next(filter(None, map(_session_page, report.files)), "") if one_place else ""
     header = ("status", "file", *(() if one_place else ("where",)), "size", "reason")
     return _box(
         _heading(kind, *state),
         _line(escape(report.summary) + rate),
-        _line(_place(places[0], page=found)) if one_place else "",
+        _line(_place(place, page=page)) if place and one_place else "",
         _tables(
             report.files,
             wrong,
@@ -62,9 +63,7 @@ def report_html(report: Report) -> str:
             lambda file: _outcome_cells(file, with_place=not one_place),
             beyond="report.to_dataframe() has them all",
         ),
-        _line(f"The archive also lists {len(report.extra)} files that were not sent here: " + _names(report.extra))
-        if report.extra
-        else "",
+        _line("The archive also lists what was not sent here: " + _names(report.extra)) if report.extra else "",
     )
 
 
@@ -137,7 +136,8 @@ def _tables(
         return ""
     first = shown_first(wrong, len(rows), longest=_TABLE_ROWS)
     chosen = set(first)
-    rest = [row for row in range(len(rows)) if row not in chosen][: _MOST_ROWS - len(first)]
+    others = (row for row in range(len(rows)) if row not in chosen)
+    rest = list(islice(others, max(0, _MOST_ROWS - len(first))))
     left_out = len(rows) - len(first) - len(rest)
     shown = _table(header, [cells(rows[row]) for row in first])
     if not rest:

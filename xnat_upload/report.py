@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,6 +44,11 @@ class Report:
         return all(file.ok for file in self.files)
 
     @property
+    def wrong_rows(self) -> list[int]:
+        """Positions in `files` of those that are not in the archive as they should be."""
+        return [row for row, file in enumerate(self.files) if not file.ok]
+
+    @property
     def urls(self) -> list[str]:
         """The absolute addresses that serve the files, in their order."""
         return [file.url for file in self.files]
@@ -66,8 +70,7 @@ class Report:
     @property
     def summary(self) -> str:
         """One line: how many files ended how, bytes and time."""
-        counts = Counter(file.status for file in self.files)
-        parts = [f"{counts[status]} {status}" for status in Status if counts[status]] or ["no files"]
+        parts = [f"{number} {status}" for status in Status if (number := self.count(status))] or ["no files"]
         return f"{', '.join(parts)}; {readable_bytes(self.bytes_sent)} sent in {self.seconds:.1f} s"
 
     def to_json(self) -> str:
@@ -115,7 +118,7 @@ class Report:
         }
 
     def __str__(self) -> str:
-        return "\n".join([*_table(self.files), self.summary])
+        return "\n".join([*_table(self.files, self.wrong_rows), self.summary])
 
     def _repr_html_(self) -> str:
         from xnat_upload.notebook import report_html  # only where a notebook asks
@@ -123,11 +126,10 @@ class Report:
         return report_html(self)
 
 
-def _table(files: Sequence[FileOutcome]) -> list[str]:
+def _table(files: Sequence[FileOutcome], wrong: Sequence[int]) -> list[str]:
     """Align the outcomes; of a long list, those that went wrong and the first of the others."""
     if not files:
         return []
-    wrong = [row for row, file in enumerate(files) if not file.ok]
     chosen = [files[row] for row in shown_first(wrong, len(files))]
     lines = aligned(
         ("status", "size", "file", "reason"),

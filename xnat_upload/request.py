@@ -101,14 +101,25 @@ def stage_request(request: UploadRequest, *, images_dir: str | os.PathLike[str] 
         scan_id=request.scan_id,
         resource_id=request.resource_id,
     )
-    scan_type = request.scan_type
-    if scan_type is not None and (not _SCAN_TYPE.fullmatch(scan_type) or scan_type == "xnat:imageScanData"):
-        raise InvalidIdentifierError(
-            f"The scan type {scan_type!r} cannot be one. Give XNAT's name of a kind of scan, such as 'xnat:mrScanData'."
-        )
+    scan_type = None if request.scan_type is None else check_scan_type(request.scan_type)
     root = _root(request, images_dir=images_dir)
     files = stage(request.files, root=root, keep_paths=request.keep_paths)
     return StagedRequest(destination, files, request.exist_ok, scan_type)
+
+
+def check_scan_type(scan_type: str) -> str:
+    """Return the data type of a scan if it can be one.
+
+    Raises
+    ------
+    InvalidIdentifierError
+        It is not XNAT's name of a kind of scan.
+    """
+    if not _SCAN_TYPE.fullmatch(scan_type) or scan_type == "xnat:imageScanData":
+        raise InvalidIdentifierError(
+            f"The scan type {scan_type!r} cannot be one. Give XNAT's name of a kind of scan, such as 'xnat:mrScanData'."
+        )
+    return scan_type
 
 
 def _root(request: UploadRequest, *, images_dir: str | os.PathLike[str] | None) -> Path:

@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING
 
 from xnat_upload.access import ArchiveAccess
 from xnat_upload.carrier import ResourceResult
+from xnat_upload.cohort import upload_with_threads
+from xnat_upload.cohort_report import CohortReport
 from xnat_upload.conclusion import conclude, names_taken, not_planned
 from xnat_upload.errors import XnatUploadError
 from xnat_upload.execution import carry_out
 from xnat_upload.identifiers import Resource
+from xnat_upload.manifest import Manifest
+from xnat_upload.manifest_source import ManifestSource
 from xnat_upload.plan import Plan
 from xnat_upload.preparation import plan_into, prepare, together
 from xnat_upload.progress import Listener
@@ -24,6 +28,7 @@ from xnat_upload.request import PathOrPaths, UploadRequest, stage_request
 from xnat_upload.staging import stage
 
 if TYPE_CHECKING:
+    import distributed
     from typing_extensions import Unpack
 
     from xnat_upload.request import UploadArguments
@@ -177,6 +182,65 @@ class Uploader(ArchiveAccess):
             ],
             seconds=time.monotonic() - started,
             interrupted=stop.is_set(),
+        )
+
+    def upload_cohort(
+        self,
+        manifest: ManifestSource,
+        *,
+        root: str | os.PathLike[str],
+        exist_ok: bool = False,
+        client: distributed.Client | None = None,
+        progress: bool | Listener | None = None,
+    ) -> CohortReport:
+        """Upload all that a manifest names, resources in parallel, one writer in each; a failing one stops no other.
+
+        All rows and files are checked before anything is sent. Running the same manifest again with ``exist_ok=True``
+        finishes the rest.
+
+        Parameters
+        ----------
+        manifest : DataFrame, path of a CSV or Parquet file, or iterable of mappings
+            With the columns ``hub_project_id, accession_id, scan_id, resource_id, file``, and perhaps ``scan_type``;
+            others are kept for the report. A CSV is read as text.
+        root : path
+            The directory that files are relative to; with `client`, on every machine.
+        exist_ok : bool
+            Skip what is stored already with the same bytes, and replace what differs.
+        client : dask.distributed.Client, optional
+            Spread the resources over its cluster. Each worker logs in from its own environment: ``XNAT_HOST``,
+            ``XNAT_USER`` and ``XNAT_PASS``, or ``~/.netrc``.
+        progress : bool or callable, optional
+            As in `upload`, moved on with each resource.
+
+        Returns
+        -------
+        CohortReport
+            Of all rows, also if not every file is stored: see ``ok`` and ``raise_if_incomplete()``.
+
+        Raises
+        ------
+        InvalidManifestError
+            With all faults of all rows in ``faults``; nothing was sent.
+        MissingFileError, MissingDependencyError
+            There is no such manifest or root, or what is needed to read it or to use a cluster is not installed.
+        UploadInterrupted
+            Ctrl-C; ``report`` says what is stored.
+        """
+        rows = Manifest(manifest, root=root)
+        if client is not None:
+            from xnat_upload.cluster import upload_with_cluster  # dask is wanted only here
+
+            return upload_with_cluster(
+                rows, client, exist_ok=exist_ok, server=self.server, settings=self.settings, progress=progress
+            )
+        return upload_with_threads(
+            rows,
+            exist_ok=exist_ok,
+            archive=self._archive,
+            locks=self._locks,
+            settings=self.settings,
+            progress=progress,
         )
 
     def plan(self, files: PathOrPaths, **arguments: Unpack[UploadArguments]) -> Plan:

@@ -1,0 +1,228 @@
+"""A manifest: which file goes into which resource, checked whole before anything is sent.
+
+A million rows stay small: the resources they name are kept once, the files as packed text, and what was found of each
+file on disk is its size.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xnat_upload.columns import PackedText
+from xnat_upload.errors import InvalidManifestError, ManifestFault, MissingFileError, XnatUploadError, quoted
+from xnat_upload.identifiers import Destination
+from xnat_upload.manifest_source import REQUIRED, ManifestSource, Rows, rows_of
+from xnat_upload.request import check_scan_type
+from xnat_upload.staging import stage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FAULTS_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class ResourceRows:
+    """The rows of one resource, which are one unit of work."""
+
+    scan_id: str
+    resource_id: str
+    scan_type: str | None
+    rows: Sequence[int]
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SessionRows:
+    """The resources of one session: it is asked for once."""
+
+    hub_project_id: str
+    accession_id: str
+    resources: tuple[ResourceRows, ...]
+
+
+class Manifest:
+    """Rows without a fault, by session and resource.
+
+    Parameters
+    ----------
+    source : DataFrame, path or iterable of mappings
+        With the columns ``hub_project_id, accession_id, scan_id, resource_id, file`` and perhaps ``scan_type``.
+    root : path
+        The directory that files are relative to.
+
+    Raises
+    ------
+    InvalidManifestError
+        With all faults of all rows.
+    MissingFileError
+        There is no such manifest, or no such root.
+    """
+
+    def __init__(self, source: ManifestSource, *, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root)
+        if not self.root.is_dir():
+            raise MissingFileError(f"{quoted(root)}, which the manifest's files are relative to, is no directory.")
+        self._files = PackedText()
+        self._resource_of = array("I")
+        self._resources: list[tuple[str, str, str, str]] = []
+        self._scan_types: dict[tuple[str, str, str], str] = {}
+        rows = rows_of(source)
+        self._frame = rows.frame
+        faults = self._read(rows)
+        self._order = self._by_resource()
+        self.sizes_bytes = array("q", bytes(8 * len(self)))
+        faults += [
+            ManifestFault(rows.first_number + row, message) for row, message in self._find_files(rows.first_number)
+        ]
+        if faults or not len(self):
+            raise _refusal(sorted(faults, key=lambda fault: fault.row or 0), rows=len(self), counted=rows.counted)
+        self._sessions = sorted({key[:2] for key in self._resources})
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def file(self, row: int) -> str:
+        """The file of a row, as it was written there."""
+        return self._files[row]
+
+    def resource(self, row: int) -> tuple[str, str, str, str]:
+        """Hub project, accession, scan and resource of a row."""
+        return self._resources[self._resource_of[row]]
+
+    def names_session(self, hub_project_id: str, accession_id: str) -> bool:
+        """Say whether any row names this session in just these words."""
+        key = (hub_project_id, accession_id)
+        found = bisect_left(self._sessions, key)
+        return found < len(self._sessions) and self._sessions[found] == key
+
+    def frame(self) -> pd.DataFrame:
+        """All rows with all their columns, as they were given."""
+        return self._frame()
+
+    def sessions(self) -> Iterator[SessionRows]:
+        """Give the work by session, and in each by resource; the rows of a resource in their order."""
+        for key, resources in itertools.groupby(self._by_code(), key=lambda pair: self._resources[pair[0]][:2]):
+            yield SessionRows(*key, tuple(self._resource_rows(code, rows) for code, rows in resources))
+
+    def _resource_rows(self, code: int, rows: Sequence[int]) -> ResourceRows:
+        hub_project_id, accession_id, scan_id, resource_id = self._resources[code]
+        scan_type = self._scan_types.get((hub_project_id, accession_id, scan_id))
+        return ResourceRows(scan_id, resource_id, scan_type, rows, tuple(self._files[row] for row in rows))
+
+    def _by_code(self) -> Iterator[tuple[int, Sequence[int]]]:
+        for code, rows in itertools.groupby(self._order, key=self._resource_of.__getitem__):
+            yield code, array("I", rows)
+
+    def _by_resource(self) -> array[int]:
+        """The rows, those of one session together and in it those of one resource."""
+        sessions: dict[tuple[str, ...], int] = {}
+        session_of = [sessions.setdefault(key[:2], len(sessions)) for key in self._resources]
+        rank = array("I", bytes(4 * len(session_of)))
+        for position, code in enumerate(sorted(range(len(session_of)), key=session_of.__getitem__)):
+            rank[code] = position
+        resource_of = self._resource_of
+        return array("I", sorted(range(len(resource_of)), key=lambda row: rank[resource_of[row]]))
+
+    def _read(self, rows: Rows) -> list[ManifestFault]:
+        """Take in every row; return what is wrong with them, files not looked at yet."""
+        faults: list[ManifestFault] = []
+        known: dict[tuple[str, ...], int] = {}
+        wrong: dict[int, str] = {}
+        for number, cells in enumerate(rows.cells, start=rows.first_number):
+            if isinstance(cells, str):
+                faults.append(ManifestFault(number, cells))
+                cells = ("",) * (len(REQUIRED) + 1)
+                key: tuple[str, str, str, str] = ("", "", "", "")
+            else:
+                key = (cells[0], cells[1], cells[2], cells[3])
+                faults += [ManifestFault(number, fault) for fault in self._faults_of_row(key, cells[4], cells[5])]
+            code = known.setdefault(key, len(self._resources))
+            if code == len(self._resources):
+                self._resources.append(key)
+                fault = _fault_of_place(key) if all(key) else None
+                if fault:
+                    wrong[code] = fault
+            if code in wrong:
+                faults.append(ManifestFault(number, wrong[code]))
+            self._files.append(cells[4])
+            self._resource_of.append(code)
+        return faults
+
+    def _faults_of_row(self, key: tuple[str, str, str, str], file: str, scan_type: str) -> Iterator[str]:
+        empty = [column for column, cell in zip(REQUIRED, (*key, file), strict=True) if not cell]
+        if empty:
+            yield f"{' and '.join(empty)} {'is' if len(empty) == 1 else 'are'} empty."
+        if not scan_type:
+            return
+        try:
+            check_scan_type(scan_type)
+        except XnatUploadError as error:
+            yield str(error)
+            return
+        first = self._scan_types.setdefault(key[:3], scan_type)
+        if first != scan_type:
+            yield f"scan {quoted(key[2])} is {quoted(scan_type)} here and {quoted(first)} in an earlier row."
+
+    def _find_files(self, first_number: int) -> Iterator[tuple[int, str]]:
+        for _, rows in self._by_code():
+            named = [row for row in rows if self._files[row]]
+            if named and not self._all_found(named):
+                yield from self._faults_of_files(named, first_number)
+
+    def _all_found(self, rows: Sequence[int]) -> bool:
+        files = [self._files[row] for row in rows]
+        # A directory stands for its files elsewhere; here each row is one file, and has one line in the report.
+        if any(os.path.isdir(os.path.join(self.root, file)) for file in files):  # noqa: PTH112, PTH118  a million times
+            return False
+        try:
+            staged = stage(files, root=self.root)
+        except XnatUploadError:
+            return False
+        for row, file in zip(rows, staged, strict=True):
+            self.sizes_bytes[row] = file.size_bytes
+        return True
+
+    def _faults_of_files(self, rows: Iterable[int], first_number: int) -> Iterator[tuple[int, str]]:
+        """Look at the files one by one, to say which are wrong."""
+        first: dict[str, int] = {}
+        for row in rows:
+            file = self._files[row]
+            if (self.root / file).is_dir():
+                yield row, f"{quoted(file)} is a directory; a row names one file."
+                continue
+            try:
+                (found,) = stage([file], root=self.root)
+            except XnatUploadError as error:
+                yield row, str(error)
+                continue
+            other = first.setdefault(found.name, row)
+            if other != row:
+                clash = f"{quoted(file)} and {quoted(self._files[other])} of row {first_number + other}"
+                yield row, f"{clash} would both be called {quoted(found.name)} in one resource."
+
+
+def _fault_of_place(key: tuple[str, str, str, str]) -> str | None:
+    try:
+        Destination(hub_project_id=key[0], accession_id=key[1], scan_id=key[2], resource_id=key[3])
+    except XnatUploadError as error:
+        return str(error)
+    return None
+
+
+def _refusal(faults: list[ManifestFault], *, rows: int, counted: str) -> InvalidManifestError:
+    if not faults:
+        faults = [ManifestFault(None, "The manifest has no rows.")]
+    shown = " ".join(f"{fault}" for fault in faults[:_FAULTS_SHOWN])
+    more = f" … and {len(faults) - _FAULTS_SHOWN} more, in .faults." if len(faults) > _FAULTS_SHOWN else ""
+    return InvalidManifestError(
+        f"{len(faults)} faults in the {rows} rows of the manifest; nothing was sent. {counted} {shown}{more}",
+        faults=tuple(faults),
+    )
