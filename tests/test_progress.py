@@ -6,6 +6,7 @@ import io
 import logging
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -123,3 +124,17 @@ def test_a_program_without_standard_error_is_no_terminal(monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "stderr", None)
     with shown(None, bytes_total=10) as listener:
         assert listener is None
+    with shown(True, bytes_total=10) as listener:
+        assert listener is None
+
+
+@pytest.mark.parametrize(
+    ("shell", "shows"), [(SimpleNamespace(kernel=object()), True), (object(), False), (None, False)]
+)
+def test_a_bar_is_shown_by_itself_in_a_notebook_and_not_where_one_is_only_run(
+    shell: object, shows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "ipykernel", SimpleNamespace())  # type: ignore[arg-type]
+    with shown(None, bytes_total=10) as listener:
+        assert (listener is not None) == shows

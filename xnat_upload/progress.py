@@ -87,7 +87,7 @@ def shown(progress: bool | Listener | None, *, bytes_total: int) -> Iterator[Lis
     """
     if callable(progress):
         yield progress
-    elif progress or (progress is None and bytes_total and _person_is_looking()):
+    elif sys.stderr is not None and (progress or (progress is None and bytes_total and _person_is_looking())):
         from tqdm.auto import tqdm
 
         with tqdm(total=bytes_total, unit="B", unit_scale=True, unit_divisor=1024, desc="Uploading") as bar:
@@ -102,5 +102,8 @@ def shown(progress: bool | Listener | None, *, bytes_total: int) -> Iterator[Lis
 
 
 def _person_is_looking() -> bool:
-    in_notebook = "ipykernel" in sys.modules
-    return in_notebook or (sys.stderr is not None and sys.stderr.isatty())
+    # Asked of modules that are there already: who has not imported IPython is in no notebook. That ipykernel is
+    # imported says nothing, since a program that runs notebooks imports it too.
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return hasattr(shell, "kernel") or (sys.stderr is not None and sys.stderr.isatty())
