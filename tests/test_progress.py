@@ -134,7 +134,7 @@ def test_a_program_without_standard_error_is_no_terminal(monkeypatch: pytest.Mon
 def test_a_bar_is_shown_by_itself_in_a_notebook_and_not_where_one_is_only_run(
     shell: object, shows: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))  # type: ignore[arg-type]
-    monkeypatch.setitem(sys.modules, "ipykernel", SimpleNamespace())  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "ipykernel", SimpleNamespace())
     with shown(None, bytes_total=10) as listener:
         assert (listener is not None) == shows
