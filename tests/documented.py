@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import doctest
 import io
 import json
 import random
@@ -85,11 +84,14 @@ def open_documented_hospital(sandbox: Sandbox, folder: Path) -> DocumentedHospit
     return DocumentedHospital(sandbox, folder)
 
 
+def timeless(text: str) -> str:
+    """A text with its durations made equal: no two runs take the same time."""
+    return re.sub(r"\d+\.\d s", "0.0 s", text)
+
+
 def run_blocks(page: Path, hospital: DocumentedHospital) -> dict[str, object]:
     """Run a page's Python from top to bottom, hold what it prints against the text that follows; give its names."""
     namespace: dict[str, object] = {"__name__": page.stem}
-    checker = doctest.OutputChecker()
-    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     printed: str | None = None
     for block in blocks(page):
         if block.directive:
@@ -100,9 +102,7 @@ def run_blocks(page: Path, hospital: DocumentedHospital) -> dict[str, object]:
                 exec(compile(hospital.here(block.text), str(page), "exec"), namespace)
             printed = output.getvalue()
         elif block.language == "text" and printed is not None:
-            assert checker.check_output(block.text, printed, flags), (
-                f"{page.name} says\n{block.text}and it is\n{printed}"
-            )
+            assert timeless(block.text) == timeless(printed), f"{page.name} says\n{block.text}and it is\n{printed}"
             printed = None
         else:
             printed = None
