@@ -164,7 +164,7 @@ def _table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
     body = "".join(
         '<tr style="background:transparent">'
         + "".join(
-            f'<td style="{style}{"overflow-wrap:anywhere;" if style == cell else ""}">{content}</td>'
+            f'<td style="{style}{"overflow-wrap:anywhere;min-width:8em;" if style == cell else ""}">{content}</td>'
             for content, style in zip(row, styles, strict=True)
         )
         + "</tr>"
