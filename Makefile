@@ -30,7 +30,7 @@ types: install
 	$(BIN)/mypy
 
 unit: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 docs: install  ## build the site into build/docs; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -E -b html -d build/doctrees docs build/docs
