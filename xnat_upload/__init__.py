@@ -29,6 +29,7 @@ from xnat_upload.identifiers import Accession, Destination, Resource, Scan
 from xnat_upload.outcome import FileOutcome, Status
 from xnat_upload.plan import Plan
 from xnat_upload.progress import Progress
+from xnat_upload.readiness import Readiness
 from xnat_upload.report import Report
 from xnat_upload.request import UploadRequest
 from xnat_upload.settings import TransferSettings
@@ -53,6 +54,7 @@ __all__ = [
     "PermissionDeniedError",
     "Plan",
     "Progress",
+    "Readiness",
     "Report",
     "Resource",
     "Scan",

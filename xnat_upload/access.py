@@ -13,6 +13,7 @@ from xnat_upload.connection import Connection
 from xnat_upload.credentials import find_credentials, login_headers, open_interface
 from xnat_upload.errors import AlreadyExistsError
 from xnat_upload.identifiers import Accession, Resource, Scan, check_file_name
+from xnat_upload.readiness import Readiness, find_out
 from xnat_upload.scan_types import scan_type_for
 from xnat_upload.settings import TransferSettings
 from xnat_upload.store import Locks
@@ -150,6 +151,16 @@ class ArchiveAccess:
             There is none, or this user may not see it.
         """
         return self._archive.locate(hub_project_id, accession_id)
+
+    def check(self, hub_project_id: str | None = None, accession_id: str | None = None) -> Readiness:
+        """Find out by reading alone what would stop an upload into a project, or into one session of it.
+
+        Raises
+        ------
+        XnatUploadError
+            The login is not accepted, or the archive does not answer.
+        """
+        return find_out(self._archive, user=self.user, hub_project_id=hub_project_id, accession_id=accession_id)
 
     def create_scan(self, accession: Accession, scan_id: str, *, scan_type: str | None = None) -> Scan:
         """Create a scan unless it exists; an existing one is not touched.

@@ -240,7 +240,7 @@ class Archive:
     def _list_projects(self) -> dict[str, str]:
         answer = self.connection.ask("GET", "/data/projects", doing="listing the projects", params={"format": "json"})
         found: dict[str, str] = {}
-        for row in _rows(answer):
+        for row in table_rows(answer):
             secondary_id, project_id = row.get("secondary_ID") or row.get("secondary_id"), row.get("ID")
             if secondary_id and project_id:
                 # A secondary ID that came as a query parameter was stored XML-escaped (contract, read §0.2).
@@ -256,7 +256,7 @@ class Archive:
             params={"label": label, "columns": "ID,label,project", "format": "json"},
         )
         # An error in such a query is answered 200 with an empty body (contract, read §3.1).
-        rows = _rows(answer) if answer.body.strip() else []
+        rows = table_rows(answer) if answer.body.strip() else []
         found = [row["ID"] for row in rows if row.get("label") == label and row.get("project") == project_id]
         return found[0] if found else None
 
@@ -284,7 +284,14 @@ class Archive:
         )
 
 
-def _rows(answer: Answer) -> list[dict[str, str]]:
+def table_rows(answer: Answer) -> list[dict[str, str]]:
+    """Give the rows of a table.
+
+    Raises
+    ------
+    ServerError
+        It is none.
+    """
     try:
         rows = answer.json()["ResultSet"]["Result"]
     except (KeyError, TypeError) as error:
