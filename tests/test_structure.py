@@ -25,7 +25,7 @@ ROWS = """
     listing  answers  credentials  identifiers  local_file  manifest_source  retry  scan_types
     connection  outcome  plan  staging  verification
     archive  exports  ledger  packing  request
-    carrier  manifest  preparation  report  store
+    carrier  manifest  preparation  readiness  report  store
     access  conclusion  transfer
     execution  resource_upload
     cohort_report
@@ -37,7 +37,7 @@ ROWS = """
 # Imported only inside the function that wants them, because what they need is optional or they show what stands above.
 ON_DEMAND = {"notebook", "cluster"}
 # Programs and plug-ins of their own, which stand on the public face.
-ON_TOP = {"demo", "cli", "pytest_plugin", "__main__"}
+ON_TOP = {"demo", "cli", "commands", "pytest_plugin", "__main__"}
 ROW_OF = {module: number for number, row in enumerate(ROWS.strip().splitlines()) for module in row.split()}
 MODULES = sorted(path for path in PACKAGE.glob("*.py") if path.stem not in ON_TOP)
 

@@ -89,7 +89,16 @@ class InvalidIdentifierError(XnatUploadError, ValueError):
 
 @dataclass(frozen=True)
 class ManifestFault:
-    """One thing that is wrong with a manifest; `row` is None if it is no single row's."""
+    """One thing that is wrong with a manifest.
+
+    Parameters
+    ----------
+    row : int or None
+        Number of the row: in a CSV as a spreadsheet shows it, the heading being row 1, and else counted from 0. None if
+        it is no single row's.
+    message : str
+        What is wrong.
+    """
 
     row: int | None
     message: str

@@ -35,7 +35,7 @@ _COLOURS: dict[str, str] = {
 _LINE = "1px solid rgba(128,128,128,.35)"
 _TABLE_ROWS = 12
 # A notebook keeps what it shows in its file; beyond this, a DataFrame is the better view.
-_MOST_ROWS = 1000
+_MOST_ROWS = 500
 
 _SESSION = re.compile(r"https?://.+?/data/projects/[^/]+/subjects/[^/]+/experiments/[^/]+(?=/scans/)")
 
