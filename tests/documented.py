@@ -7,6 +7,9 @@ import io
 import json
 import random
 import re
+import shlex
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,6 +110,22 @@ def run_blocks(page: Path, hospital: DocumentedHospital) -> dict[str, object]:
         else:
             printed = None
     return namespace
+
+
+def run_commands(page: Path, hospital: DocumentedHospital) -> None:
+    """Run the commands of a page as a shell would, and hold what they print against the text that follows."""
+    shown = blocks(page)
+    for block, following in zip(shown, [*shown[1:], None], strict=True):
+        if block.language != "bash" or not block.text.startswith("xnat-upload ") or " sandbox " in block.text:
+            continue
+        words = shlex.split(block.text.replace(" /data/", f" {hospital.folder}/"))
+        ran = subprocess.run(
+            [sys.executable, "-m", "xnat_upload.cli", *words[1:]], capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, (block.text, ran.stdout, ran.stderr)
+        printed = ran.stdout.replace(hospital.sandbox.url, "https://xnat.hospital.example")
+        if following is not None and following.language == "text":
+            assert timeless(printed) == timeless(following.text), printed
 
 
 def notebook_code(notebook: Path) -> list[str]:

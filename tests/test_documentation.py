@@ -18,7 +18,9 @@ import pytest
 
 import xnat_upload
 from tests.documented import (
+    ACCESSIONS,
     DOCS,
+    HUB_PROJECT_ID,
     PAGES,
     ROOT,
     DocumentedHospital,
@@ -27,6 +29,7 @@ from tests.documented import (
     open_documented_hospital,
     rows,
     run_blocks,
+    run_commands,
 )
 from tests.test_faults import HEALED, REPORTED
 from xnat_upload import TransferSettings, XnatUploadError
@@ -65,6 +68,15 @@ def test_the_examples_of_a_page_do_what_it_says(
 def _parameters(function: Callable[..., object]) -> list[str]:
     code = function.__code__
     return list(code.co_varnames[: code.co_argcount])
+
+
+def test_the_commands_of_the_command_line_do_what_is_said(hospital: DocumentedHospital) -> None:
+    (hospital.folder / "out" / "cohort.csv").write_text(
+        f"hub_project_id,accession_id,scan_id,resource_id,file\n{HUB_PROJECT_ID},{ACCESSIONS[1]},4,SEG,seg.nii.gz\n"
+    )
+    run_commands(DOCS / "how-to" / "command-line.md", hospital)
+    assert set(hospital.stored("SEG")) == {"seg.nii.gz", "left.nii.gz", "right.nii.gz"}
+    assert ",stored," in (hospital.folder / "out" / "stored.csv").read_text()
 
 
 def test_the_tutorial_runs_from_its_first_cell_to_its_last(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +120,7 @@ def test_commands_exist(page: Path) -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for module in re.findall(r"python -m ([a-z_.]+)", text):
         assert importlib.util.find_spec(module), module
-    for options in re.findall(r"^python -m xnat_upload\.sandbox (.*)$", text, re.MULTILINE):
+    for options in re.findall(r"^(?:python -m xnat_upload\.|xnat-upload )sandbox (.*)$", text, re.MULTILINE):
         sandbox_parser().parse_args(shlex.split(options))
     optional = (ROOT / "pyproject.toml").read_text().partition("[project.optional-dependencies]")[2]
     for extras in re.findall(r"xnat-upload\[([a-z,]+)\]", text):
@@ -123,10 +135,9 @@ def test_names_of_the_package_in_a_page_exist(page: Path) -> None:
         value: object = xnat_upload
         for name in names:
             value = getattr(value, name)
+    kinds = (xnat_upload.Uploader, xnat_upload.Plan, xnat_upload.CohortReport)
     for keyword in re.findall(r"`(?:uploader|Uploader|report|plan)\.(\w+)\(", page.read_text()):
-        assert any(hasattr(kind, keyword) for kind in (xnat_upload.Uploader, xnat_upload.Report, xnat_upload.Plan)), (
-            keyword
-        )
+        assert any(hasattr(kind, keyword) for kind in kinds), keyword
 
 
 def test_the_first_screen_of_the_readme_has_both_commands_and_the_first_upload() -> None:
