@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -436,6 +437,24 @@ def test_the_report_is_a_report_in_every_form(ward: SandboxHospital, tmp_path: P
     assert report.bytes_sent == sum((tmp_path / each["file"]).stat().st_size for each in rows)
     with pytest.raises(IndexError):
         report.files[4]
+
+
+@pytest.mark.parametrize("kind", ["frame", "csv", "parquet", "mappings"])
+def test_a_report_can_be_pickled_and_shows_the_same(ward: SandboxHospital, tmp_path: Path, kind: str) -> None:
+    rows = cohort(ward, tmp_path, sessions=1)
+    pd.DataFrame(rows).to_csv(tmp_path / "cohort.csv", index=False)
+    pd.DataFrame(rows).to_parquet(tmp_path / "cohort.parquet")
+    manifests: dict[str, Any] = {
+        "frame": pd.DataFrame(rows),
+        "csv": tmp_path / "cohort.csv",
+        "parquet": tmp_path / "cohort.parquet",
+        "mappings": rows,
+    }
+    with ward.connect() as uploader:
+        report = uploader.upload_cohort(manifests[kind], root=tmp_path)
+    again = pickle.loads(pickle.dumps(report))
+    assert again.to_csv() == report.to_csv()
+    assert list(again.files) == list(report.files)
 
 
 def test_columns_keep_every_text_and_little_memory() -> None:

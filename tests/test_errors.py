@@ -14,6 +14,8 @@ from xnat_upload import (
     ChangedFileError,
     IncompleteUploadError,
     InvalidIdentifierError,
+    InvalidManifestError,
+    ManifestFault,
     MissingDependencyError,
     MissingFileError,
     NotFoundError,
@@ -32,6 +34,7 @@ ANSWER = {"status": 409, "url": "https://xnat.example/data", "server_message": "
 ERRORS: list[BaseException] = [
     XnatUploadError("m", status=409, url="u", server_message="s"),
     InvalidIdentifierError("m"),
+    InvalidManifestError("m", faults=(ManifestFault(7, "scan_id is empty."), ManifestFault(None, "no rows"))),
     UnsafePathError("m"),
     MissingFileError("m"),
     ChangedFileError("m"),
@@ -84,6 +87,7 @@ def test_an_error_keeps_its_fields_when_it_is_copied(error: BaseException) -> No
     ("kind", "parent"),
     [
         (InvalidIdentifierError, ValueError),
+        (InvalidManifestError, ValueError),
         (UnsafePathError, ValueError),
         (MissingFileError, FileNotFoundError),
         (MissingDependencyError, ImportError),

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -105,7 +106,7 @@ def _of_frame(frame: pd.DataFrame) -> Rows:
     kept = frame.copy()  # what the caller does to it later must not change the report
     columns = [kept[column] if column in kept.columns else [""] * len(kept) for column in (*REQUIRED, *OPTIONAL)]
     cells = (tuple(map(text_of, row)) for row in zip(*columns, strict=True))
-    return Rows(cells, 0, _FROM_ZERO, lambda: kept.copy())
+    return Rows(cells, 0, _FROM_ZERO, kept.copy)
 
 
 def _of_mappings(mappings: Iterable[Any]) -> Rows:
@@ -120,7 +121,7 @@ def _of_mappings(mappings: Iterable[Any]) -> Rows:
             kept.append(dict(row))
             yield tuple(text_of(row.get(column)) for column in (*REQUIRED, *OPTIONAL))
 
-    return Rows(cells(), 0, _FROM_ZERO, lambda: _pandas().DataFrame(kept))
+    return Rows(cells(), 0, _FROM_ZERO, partial(_frame_of_mappings, kept))
 
 
 def _of_parquet(path: Path) -> Rows:
@@ -183,14 +184,19 @@ def _of_csv(path: Path) -> Rows:
                     f"The manifest {quoted(path)} is no CSV at line {reader.line_num}: {error}."
                 ) from error
 
-    def frame() -> pd.DataFrame:
-        pandas = _pandas()
-        columns = {name: pandas.Series(list(column), dtype="string") for name, column in named.items()}
-        made: pd.DataFrame = pandas.DataFrame(columns)
-        return made
+    return Rows(cells(), 2, _FROM_HEADING, partial(_frame_of_texts, dict(zip(columns, kept, strict=True))))
 
-    named = dict(zip(columns, kept, strict=True))
-    return Rows(cells(), 2, _FROM_HEADING, frame)
+
+def _frame_of_mappings(mappings: list[Mapping[str, Any]]) -> pd.DataFrame:
+    frame: pd.DataFrame = _pandas().DataFrame(mappings)
+    return frame
+
+
+def _frame_of_texts(columns: Mapping[str, PackedText]) -> pd.DataFrame:
+    pandas = _pandas()
+    texts = {name: pandas.Series(list(column), dtype="string") for name, column in columns.items()}
+    frame: pd.DataFrame = pandas.DataFrame(texts)
+    return frame
 
 
 def _split(heading: str, delimiter: str) -> list[str]:
