@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pytest
 
 import xnat_upload
@@ -80,6 +79,8 @@ def test_the_commands_of_the_command_line_do_what_is_said(hospital: DocumentedHo
 
 
 def test_the_tutorial_runs_from_its_first_cell_to_its_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    import matplotlib.pyplot as plt  # of the extra "docs", which the other tests do without
+
     monkeypatch.setattr("tqdm.auto.tqdm", None)  # nobody looks, so no bar is drawn
     plt.switch_backend("agg")
     namespace: dict[str, object] = {}
