@@ -228,8 +228,9 @@ def test_all_faults_of_a_manifest_are_wrong_use(
     (tmp_path / "cohort.csv").write_text("hub_project_id,accession_id,scan_id,resource_id,file\n1,A,ALL,SEG,no.nii\n")
     assert run(["cohort", "cohort.csv"]) == 2
     err = capfd.readouterr().err
-    assert err.startswith("Error: 2 faults in the 1 rows")
-    assert err.count("row 2:") == 2
+    first, *faults = err.splitlines()
+    assert first.startswith("Error: 2 faults in the 1 rows")
+    assert [fault[:6] for fault in faults] == ["row 2:", "row 2:"]
 
 
 def test_check_says_what_would_stop_an_upload(

@@ -120,7 +120,8 @@ def test_a_manifest_may_be_a_frame_a_file_or_mappings(ward: SandboxHospital, tmp
         *frame.columns,
         *("name", "url", "size_bytes", "md5", "status", "reason", "attempts", "seconds"),
     ]
-    assert list(merged["patient"]) == list(frame["patient"])
+    for column in frame.columns:
+        assert list(merged[column]) == list(frame[column])
     assert list(merged["status"]) == ["stored"] * len(rows)
     assert str(merged["size_bytes"].dtype) == "Int64"
     assert str(merged["status"].dtype) == "category"
@@ -271,7 +272,7 @@ def test_all_faults_are_reported_together_with_their_rows(ward: SandboxHospital,
         row(ward, "missing.nii"),
         row(ward, "../outside.nii", scan_id="5"),
         row(ward, "a.nii", scan_id="ALL", resource_id="123"),
-        row(ward, "a.nii", accession_id=None, hub_project_id=float("nan")),
+        row(ward, "a.nii", accession_id=None, hub_project_id=float("nan"), scan_id="a b"),
         row(ward, "sub/a.nii"),
         row(ward, "sub", scan_id="6"),
         row(ward, "link.nii", scan_id="7"),
@@ -281,12 +282,16 @@ def test_all_faults_are_reported_together_with_their_rows(ward: SandboxHospital,
         row(ward, "gone.nii", scan_id="x y"),
     ]
     faults = faults_of(ward, rows, tmp_path)
-    assert [fault.split(":")[0] for fault in faults] == [f"row {n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 11)]
+    assert [fault.split(":")[0] for fault in faults] == [
+        f"row {n}" for n in (1, 2, 3, 3, 4, 4, 5, 6, 7, 8, 9, 10, 11, 11)
+    ]
     expected = [
         "'missing.nii' in ",
         "has a '..' component",
         "'ALL'",
+        "'123'",
         "hub_project_id and accession_id are empty.",
+        "'a b'",
         "'sub/a.nii' and 'a.nii' of row 0 would both be called 'a.nii' in one resource.",
         "'sub' is a directory; a row names one file.",
         "symbolic link",

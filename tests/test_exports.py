@@ -123,6 +123,12 @@ def test_a_dataframe_has_real_types() -> None:
     assert frame.groupby("status", observed=True).size().to_dict() == {"stored": 1, "failed": 1}
 
 
+def test_a_dataframe_made_in_pieces_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = REPORT.to_dataframe()
+    monkeypatch.setattr("xnat_upload.exports._PIECE_ROWS", 1)
+    pd.testing.assert_frame_equal(REPORT.to_dataframe(), whole)
+
+
 def test_a_dataframe_of_no_files_has_the_same_types() -> None:
     frame = Report(files=(), seconds=0.0).to_dataframe()
     assert len(frame) == 0

@@ -80,7 +80,9 @@ def _show(error: BaseException, arguments: Sequence[str]) -> None:
     if "--debug" in arguments:
         traceback.print_exception(error)
     told = isinstance(error, (XnatUploadError, UploadInterrupted))
-    click.echo(f"Error: {' '.join(str(error).split()) if told else 'Interrupted before anything was sent.'}", err=True)
+    text = str(error) if told else "Interrupted before anything was sent."
+    # The faults of a manifest are a list; whatever else has line breaks in it has them from somebody else.
+    click.echo(f"Error: {text if isinstance(error, InvalidManifestError) else ' '.join(text.split())}", err=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ DTYPES: Mapping[str, str] = {
     "seconds": "float64",
 }
 """Columns of all exports, with their types in a DataFrame."""
+
+_PIECE_ROWS = 50_000
 
 # A spreadsheet takes a cell that starts so for a formula, and file names come from others.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -85,17 +88,15 @@ def data_frame(outcomes: Iterable[FileOutcome]) -> pd.DataFrame:
         import pandas as pd
     except ImportError:
         raise MissingDependencyError("A DataFrame needs pandas: pip install 'xnat-upload[dataframe]'.") from None
-    values: dict[str, list[Any]] = {column: [] for column in DTYPES}
-    for record in records(outcomes):
-        for column, cells in values.items():
-            cells.append(record[column])
     statuses = pd.CategoricalDtype([status.value for status in Status])
-    frame: pd.DataFrame = pd.DataFrame(
-        {
-            column: pd.Series(cells, dtype=statuses if DTYPES[column] == "category" else DTYPES[column])
-            for column, cells in values.items()
-        }
-    )
+    dtypes = {column: statuses if dtype == "category" else dtype for column, dtype in DTYPES.items()}
+    rows = records(outcomes)
+    # In pieces, because a row takes many times as much in Python's objects as in a column.
+    pieces = []
+    while (piece := list(itertools.islice(rows, _PIECE_ROWS))) or not pieces:
+        cells = {column: [row[column] for row in piece] for column in dtypes}
+        pieces.append(pd.DataFrame({column: pd.Series(cells[column], dtype=dtypes[column]) for column in dtypes}))
+    frame: pd.DataFrame = pieces[0] if len(pieces) == 1 else pd.concat(pieces, ignore_index=True)
     return frame
 
 

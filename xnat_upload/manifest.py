@@ -10,14 +10,15 @@ import itertools
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xnat_upload.columns import PackedText
 from xnat_upload.errors import InvalidManifestError, ManifestFault, MissingFileError, XnatUploadError, quoted
-from xnat_upload.identifiers import Destination
+from xnat_upload.identifiers import check_hub_project_id, check_identifier, check_resource_label, check_scan_id
 from xnat_upload.manifest_source import REQUIRED, ManifestSource, Rows, rows_of
 from xnat_upload.request import check_scan_type
 from xnat_upload.staging import stage
@@ -105,7 +106,11 @@ class Manifest:
 
     def frame(self) -> pd.DataFrame:
         """All rows with all their columns, as they were given."""
-        return self._frame()
+        places = {column: self._cells(position) for position, column in enumerate(REQUIRED[:4])}
+        return self._frame({**places, REQUIRED[4]: self._files})
+
+    def _cells(self, position: int) -> Iterator[str]:
+        return (self._resources[code][position] for code in self._resource_of)
 
     def sessions(self) -> Iterator[SessionRows]:
         """Give the work by session, and in each by resource; the rows of a resource in their order."""
@@ -135,7 +140,7 @@ class Manifest:
         """Take in every row; return what is wrong with them, files not looked at yet."""
         faults: list[ManifestFault] = []
         known: dict[tuple[str, ...], int] = {}
-        wrong: dict[int, str] = {}
+        wrong: dict[int, tuple[str, ...]] = {}
         for number, cells in enumerate(rows.cells, start=rows.first_number):
             if isinstance(cells, str):
                 faults.append(ManifestFault(number, cells))
@@ -147,11 +152,10 @@ class Manifest:
             code = known.setdefault(key, len(self._resources))
             if code == len(self._resources):
                 self._resources.append(key)
-                fault = _fault_of_place(key) if all(key) else None
-                if fault:
-                    wrong[code] = fault
-            if code in wrong:
-                faults.append(ManifestFault(number, wrong[code]))
+                wrong_cells = _faults_of_place(key)
+                if wrong_cells:
+                    wrong[code] = wrong_cells
+            faults += [ManifestFault(number, fault) for fault in wrong.get(code, ())]
             self._files.append(cells[4])
             self._resource_of.append(code)
         return faults
@@ -209,20 +213,30 @@ class Manifest:
                 yield row, f"{clash} would both be called {quoted(found.name)} in one resource."
 
 
-def _fault_of_place(key: tuple[str, str, str, str]) -> str | None:
-    try:
-        Destination(hub_project_id=key[0], accession_id=key[1], scan_id=key[2], resource_id=key[3])
-    except XnatUploadError as error:
-        return str(error)
-    return None
+def _faults_of_place(key: tuple[str, str, str, str]) -> tuple[str, ...]:
+    """Say what is wrong with the four cells that name a resource; empty ones are each row's own fault."""
+    checks: tuple[Callable[[str], str], ...] = (
+        check_hub_project_id,
+        partial(check_identifier, what="accession ID"),
+        check_scan_id,
+        check_resource_label,
+    )
+    faults = []
+    for check, cell in zip(checks, key, strict=True):
+        try:
+            if cell:
+                check(cell)
+        except XnatUploadError as error:
+            faults.append(str(error))
+    return tuple(faults)
 
 
 def _refusal(faults: list[ManifestFault], *, rows: int, counted: str) -> InvalidManifestError:
     if not faults:
         faults = [ManifestFault(None, "The manifest has no rows.")]
-    shown = " ".join(f"{fault}" for fault in faults[:_FAULTS_SHOWN])
-    more = f" … and {len(faults) - _FAULTS_SHOWN} more, in .faults." if len(faults) > _FAULTS_SHOWN else ""
-    return InvalidManifestError(
-        f"{len(faults)} faults in the {rows} rows of the manifest; nothing was sent. {counted} {shown}{more}",
-        faults=tuple(faults),
-    )
+    shown = [str(fault) for fault in faults[:_FAULTS_SHOWN]]
+    if len(faults) > _FAULTS_SHOWN:
+        shown.append(f"… and {len(faults) - _FAULTS_SHOWN} more, in .faults")
+    number = "One fault" if len(faults) == 1 else f"{len(faults)} faults"
+    head = f"{number} in the {rows} rows of the manifest; nothing was sent. {counted}"
+    return InvalidManifestError("\n".join([head, *shown]), faults=tuple(faults))

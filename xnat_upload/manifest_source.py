@@ -44,13 +44,14 @@ class Rows:
     counted : str
         How rows are counted, for messages.
     frame : callable
-        Gives all columns as a DataFrame, once the rows have been read.
+        Gives all columns as a DataFrame, once the rows have been read; it is given those of `REQUIRED`, so that they
+        need not be kept twice.
     """
 
     cells: Iterator[tuple[str, ...] | str]
     first_number: int
     counted: str
-    frame: Callable[[], pd.DataFrame]
+    frame: Callable[[Mapping[str, Iterable[str]]], pd.DataFrame]
 
 
 def rows_of(manifest: ManifestSource) -> Rows:
@@ -106,7 +107,7 @@ def _of_frame(frame: pd.DataFrame) -> Rows:
     kept = frame.copy()  # what the caller does to it later must not change the report
     columns = [kept[column] if column in kept.columns else [""] * len(kept) for column in (*REQUIRED, *OPTIONAL)]
     cells = (tuple(map(text_of, row)) for row in zip(*columns, strict=True))
-    return Rows(cells, 0, _FROM_ZERO, kept.copy)
+    return Rows(cells, 0, _FROM_ZERO, partial(_frame_as_given, kept))
 
 
 def _of_mappings(mappings: Iterable[Any]) -> Rows:
@@ -143,7 +144,7 @@ def _of_parquet(path: Path) -> Rows:
             for row in batch.to_pylist():
                 yield tuple(text_of(row.get(column)) for column in (*REQUIRED, *OPTIONAL))
 
-    return Rows(cells(), 0, _FROM_ZERO, table.to_pandas)
+    return Rows(cells(), 0, _FROM_ZERO, partial(_frame_of_table, table))
 
 
 def _of_csv(path: Path) -> Rows:
@@ -153,7 +154,8 @@ def _of_csv(path: Path) -> Rows:
     delimiter = max(",;\t", key=lambda one: len(set(_split(heading, one)) & set(REQUIRED)))
     columns = _split(heading, delimiter)
     _check_columns(columns)
-    kept = [PackedText() for _ in columns]
+    kept = {column: PackedText() for column in columns if column not in REQUIRED}
+    keeping = [(index, kept[column]) for index, column in enumerate(columns) if column in kept]
     wanted = [columns.index(column) if column in columns else None for column in (*REQUIRED, *OPTIONAL)]
 
     def cells() -> Iterator[tuple[str, ...] | str]:
@@ -170,8 +172,8 @@ def _of_csv(path: Path) -> Rows:
                     empty = 0
                     whole = len(row) == len(columns)
                     if whole:
-                        for column, cell in zip(kept, row, strict=True):
-                            column.append(cell)
+                        for index, column in keeping:
+                            column.append(row[index])
                         yield tuple("" if index is None else row[index] for index in wanted)
                     else:
                         yield f"has {len(row)} cells, and the heading has {len(columns)}."
@@ -184,17 +186,30 @@ def _of_csv(path: Path) -> Rows:
                     f"The manifest {quoted(path)} is no CSV at line {reader.line_num}: {error}."
                 ) from error
 
-    return Rows(cells(), 2, _FROM_HEADING, partial(_frame_of_texts, dict(zip(columns, kept, strict=True))))
+    return Rows(cells(), 2, _FROM_HEADING, partial(_frame_of_texts, columns, kept))
 
 
-def _frame_of_mappings(mappings: list[Mapping[str, Any]]) -> pd.DataFrame:
+def _frame_as_given(frame: pd.DataFrame, _: object) -> pd.DataFrame:
+    copy: pd.DataFrame = frame.copy()
+    return copy
+
+
+def _frame_of_table(table: Any, _: object) -> pd.DataFrame:
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def _frame_of_mappings(mappings: list[Mapping[str, Any]], _: object) -> pd.DataFrame:
     frame: pd.DataFrame = _pandas().DataFrame(mappings)
     return frame
 
 
-def _frame_of_texts(columns: Mapping[str, PackedText]) -> pd.DataFrame:
+def _frame_of_texts(
+    columns: list[str], kept: Mapping[str, PackedText], required: Mapping[str, Iterable[str]]
+) -> pd.DataFrame:
     pandas = _pandas()
-    texts = {name: pandas.Series(list(column), dtype="string") for name, column in columns.items()}
+    found = {**kept, **required}
+    texts = {name: pandas.Series(list(found[name]), dtype="string") for name in columns}
     frame: pd.DataFrame = pandas.DataFrame(texts)
     return frame
 

@@ -134,16 +134,26 @@ def _table(files: Sequence[FileOutcome], wrong: Sequence[int]) -> list[str]:
     lines = aligned(
         ("status", "size", "file", "reason"),
         [
-            (
-                file.status.value,
-                readable_bytes(file.size_bytes),
-                f"{file.destination.resource_id}/{file.name}",
-                file.reason,
-            )
-            for file in chosen
+            (file.status.value, readable_bytes(file.size_bytes), name, file.reason)
+            for file, name in zip(chosen, _names(chosen), strict=True)
         ],
         right={1},
     )
     if len(chosen) < len(files):
         lines.append(f"… and {len(files) - len(chosen)} more")
     return lines
+
+
+def _names(files: Sequence[FileOutcome]) -> list[str]:
+    """Name each file by as much of its place as tells it from the others."""
+    several = len({(file.destination.accession_id, file.destination.scan_id) for file in files}) > 1
+    return [
+        "/".join(
+            [
+                *((file.destination.accession_id, file.destination.scan_id) if several else ()),
+                file.destination.resource_id,
+                file.name,
+            ]
+        )
+        for file in files
+    ]
