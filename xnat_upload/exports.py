@@ -92,7 +92,7 @@ def data_frame(outcomes: Iterable[FileOutcome]) -> pd.DataFrame:
     dtypes = {column: statuses if dtype == "category" else dtype for column, dtype in DTYPES.items()}
     rows = records(outcomes)
     # In pieces, because a row takes many times as much in Python's objects as in a column.
-    pieces = []
+    pieces: list[pd.DataFrame] = []
     while (piece := list(itertools.islice(rows, _PIECE_ROWS))) or not pieces:
         cells = {column: [row[column] for row in piece] for column in dtypes}
         pieces.append(pd.DataFrame({column: pd.Series(cells[column], dtype=dtypes[column]) for column in dtypes}))
