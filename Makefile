@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint types unit docs format clean
+.PHONY: install demo test lint types unit docs bench format clean
 
 install: .venv/installed
 
@@ -34,6 +34,10 @@ unit: install
 
 docs: install  ## build the site into build/docs; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -E -b html -d build/doctrees docs build/docs
+
+bench: install  ## this library, its peers and curl on the same files; takes half an hour and an idle machine
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -m tests.benchmarks
 
 format: install
 	$(BIN)/ruff check --fix .

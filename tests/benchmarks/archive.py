@@ -1,0 +1,99 @@
+"""The sandbox in a process of its own, which can be filled and asked from here."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+import requests
+
+from tests.benchmarks.clients import RESOURCE_ID, SCAN_ID, Destination
+from xnat_upload.sandbox import Sandbox
+
+
+@dataclass(frozen=True)
+class ArchiveProcess:
+    """The other end of the sandbox's process."""
+
+    url: str
+    user: str
+    password: str
+    _pipe: Connection
+
+    def new_project(self, accessions: int) -> list[Destination]:
+        """Make a fresh project with sessions of one scan each, and forget the requests so far."""
+        self._pipe.send(accessions)
+        found: list[Destination] = self._pipe.recv()
+        return found
+
+    def forget_requests(self) -> None:
+        """Count from here."""
+        self._pipe.send("forget")
+        self._pipe.recv()
+
+    def request_count(self) -> int:
+        """Say how many requests have come since the project was made."""
+        self._pipe.send("count")
+        count: int = self._pipe.recv()
+        return count
+
+    def ask(self, method: str, path: str, **options: object) -> requests.Response:
+        """Send one request of our own."""
+        login = (self.user, self.password)
+        answer = requests.request(method, self.url + path, auth=login, timeout=600, **options)  # type: ignore[arg-type]
+        answer.raise_for_status()
+        return answer
+
+    def stored(self, destination: Destination) -> tuple[int, int]:
+        """Give number and bytes of the files that the archive lists."""
+        answer = self.ask("GET", f"{destination.resource_path}/files", params={"format": "json"})
+        sizes = [int(row["Size"]) for row in answer.json()["ResultSet"]["Result"]]
+        return len(sizes), sum(sizes)
+
+
+@contextmanager
+def archive_process(*, latency_ms: float) -> Iterator[ArchiveProcess]:
+    """Run a sandbox in a process of its own while the context lasts."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, latency_ms))
+    process.start()
+    try:
+        url, user, password = ours.recv()
+        yield ArchiveProcess(url, user, password, ours)
+    finally:
+        ours.send(None)
+        process.join()
+
+
+def _serve(pipe: Connection, latency_ms: float) -> None:
+    with Sandbox(latency_ms=latency_ms) as sandbox:
+        pipe.send((sandbox.url, sandbox.user, sandbox.password))
+        projects = 0
+        while (wish := pipe.recv()) is not None:
+            if wish == "count":
+                pipe.send(len(sandbox.requests))
+            elif wish == "forget":
+                sandbox.clear_requests()
+                pipe.send("")
+            else:
+                projects += 1
+                pipe.send([_session(sandbox, projects, number) for number in range(wish)])
+                sandbox.clear_requests()
+
+
+def _session(sandbox: Sandbox, project: int, number: int) -> Destination:
+    project_id, hub_project_id = f"PROJECT{project}", f"hub-{project}"
+    if number == 0:
+        sandbox.add_project(project_id, secondary_id=hub_project_id)
+    subject, accession_id = f"SUBJECT{number:02}", f"ACCESSION{project}_{number:02}"
+    scans = {SCAN_ID: "xnat:ctScanData"}
+    experiment_id = sandbox.add_session(
+        project_id, accession_id, xsi_type="xnat:ctSessionData", subject=subject, scans=scans
+    )
+    scan_path = f"/data/projects/{project_id}/subjects/{subject}/experiments/{accession_id}/scans/{SCAN_ID}"
+    resource_path = f"{scan_path}/resources/{RESOURCE_ID}"
+    return Destination(project_id, hub_project_id, subject, accession_id, experiment_id, resource_path)

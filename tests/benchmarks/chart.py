@@ -1,0 +1,56 @@
+"""The measurements as a chart that reads on light and on dark pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+from tests.benchmarks.cases import Case
+from tests.benchmarks.clients import OURS
+from tests.benchmarks.runs import FLOOR, Line
+
+# Mid greys and blues keep their contrast on white and on black.
+_INK, _OURS, _FLOOR, _PEER = "#808890", "#2f81f7", "#5a9e6f", "#9aa4ae"
+
+
+def draw(measured: Mapping[str, tuple[Case, Sequence[Line]]], path: Path) -> None:
+    """Draw one panel of bars for each case; seconds on a logarithmic axis, because the span is a thousandfold."""
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    style: Any = {"text.color": _INK, "axes.labelcolor": _INK, "xtick.color": _INK, "ytick.color": _INK, "font.size": 9}
+    with pyplot.rc_context({**style, "axes.edgecolor": _INK, "svg.fonttype": "path", "svg.hashsalt": "benchmark"}):
+        figure, panels = pyplot.subplots(
+            len(measured), 1, figsize=(7.5, 1.95 * len(measured)), layout="constrained", squeeze=False
+        )
+        for (case, lines), axes in zip(measured.values(), panels[:, 0], strict=True):
+            _bars(axes, case, lines)
+        panels[-1, 0].set_xlabel(
+            "seconds, logarithmic; behind each bar: seconds, requests, extra memory, temporary disk"
+        )
+        figure.savefig(path, transparent=True, metadata={"Date": None})
+        figure.savefig(path.with_suffix(".png"), dpi=150, facecolor="white")
+        pyplot.close(figure)
+
+
+def _bars(axes: matplotlib.axes.Axes, case: Case, lines: Sequence[Line]) -> None:
+    names = [line.client for line in lines]
+    seconds = [line.wall_seconds for line in lines]
+    colours = [{OURS: _OURS, FLOOR: _FLOOR}.get(name, _PEER) for name in names]
+    bars = axes.barh(names, seconds, color=colours, height=0.7)
+    axes.bar_label(bars, [_label(line) for line in lines], padding=4, color=_INK, fontsize=8)
+    axes.set_xscale("log")
+    axes.set_xlim(min(seconds) / 2, max(seconds) * 40)
+    axes.invert_yaxis()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(case.title, loc="left", fontsize=10, fontweight="bold", color=_INK)
+
+
+def _label(line: Line) -> str:
+    parts = [f"{line.wall_seconds:.2f} s", f"{line.request_count:,} requests"]
+    if line.client != FLOOR:
+        parts += [f"{line.extra_memory_bytes / 2**20:.0f} MiB", f"{line.disk_bytes / 2**20:.0f} MiB"]
+    return " · ".join(parts)

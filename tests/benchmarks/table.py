@@ -1,0 +1,55 @@
+"""The measurements as a table for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+
+from tests.benchmarks.cases import MIB, Case
+from tests.benchmarks.runs import Line
+
+HEADER = ("client", "requests", "wall s", "× floor", "CPU s", "memory MiB", "disk MiB", "runs")
+
+
+def table(case: Case, lines: Sequence[Line]) -> str:
+    """Align one case for a terminal."""
+    rows = [HEADER, *(_row(line) for line in lines)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+    aligned = [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    ]
+    incomplete = [f"{line.client} did not store all files." for line in lines if not line.complete]
+    return "\n".join([case.title, *aligned, *incomplete])
+
+
+def as_json(measured: Mapping[str, tuple[Case, Sequence[Line]]]) -> str:
+    """Write all cases, and on what they were measured."""
+    found = {
+        "machine": {"python": platform.python_version(), "system": platform.platform(), "cores": os.cpu_count()},
+        "versions": {name: version(name) for name in ("pyxnat", "xnat", "xnatctl", "requests", "urllib3")},
+        "cases": {
+            name: {**asdict(case), "lines": [asdict(line) for line in lines]}
+            for name, (case, lines) in measured.items()
+        },
+    }
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+def _row(line: Line) -> tuple[str, ...]:
+    return (
+        line.client,
+        f"{line.request_count:,}",
+        f"{line.wall_seconds:.2f}",
+        f"{line.times_floor:.2f}",
+        f"{line.cpu_seconds:.2f}",
+        f"{line.extra_memory_bytes / MIB:.1f}",
+        f"{line.disk_bytes / MIB:.0f}",
+        str(line.runs),
+    )
