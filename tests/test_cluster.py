@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from distributed.cfexecutor import ClientExecutor
 from pytest_mock import MockerFixture
 
 from tests.conftest import SandboxHospital
-from tests.test_cohort import cohort, row, stored
-from xnat_upload import CohortReport, InvalidManifestError, Progress, UploadInterrupted
+from tests.test_cohort import cohort, interrupted_in_its_first_request, row, stored, until
+from xnat_upload import CohortReport, InvalidManifestError, Progress, TransferSettings, UploadInterrupted
 from xnat_upload.sandbox import Sandbox
 from xnat_upload.sandbox.faults import SlowLink
 
@@ -108,13 +107,6 @@ def killed(client: Client) -> None:
     """Kill one worker as the kernel does when memory is short: it can do nothing about it."""
     pid = next(iter(client.run(os.getpid).values()))
     os.kill(pid, signal.SIGKILL)
-
-
-def until(said: Callable[[], object]) -> None:
-    give_up = time.monotonic() + 20
-    while not said():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("released", ["before another begins", "after another began"])
@@ -215,6 +207,20 @@ def test_interrupting_stops_the_cluster_and_the_report_says_what_is_stored(
     assert isinstance(report, CohortReport)
     assert 3 <= report.count("stored") < len(rows)
     assert len(stored(clinic, rows)) == report.count("stored")
+
+
+def test_interrupting_reaches_a_worker_in_mid_resource(
+    clinic: SandboxHospital, tmp_path: Path, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = cohort(clinic, tmp_path, sessions=1, files=3)[:3]
+    with (
+        clinic.connect(settings=TransferSettings(batch_files=1)) as uploader,
+        clinic.sandbox.hold("bytes-written", within="SEG") as hold,
+    ):
+        report = interrupted_in_its_first_request(
+            lambda: uploader.upload_cohort(rows, root=tmp_path, client=client), hold, caplog
+        )
+    assert [str(file.status) for file in report.files] == ["stored", "not sent", "not sent"]
 
 
 def test_what_is_no_client_is_refused_before_anything_is_sent(ward: SandboxHospital, tmp_path: Path) -> None:

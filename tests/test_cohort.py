@@ -7,6 +7,8 @@ import pickle
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from xnat_upload import (
     MissingDependencyError,
     MissingFileError,
     Progress,
+    Report,
     TransferSettings,
     UploadInterrupted,
 )
@@ -28,6 +31,7 @@ from xnat_upload.columns import PackedText, RepeatedText
 from xnat_upload.manifest import Manifest
 from xnat_upload.manifest_source import text_of
 from xnat_upload.sandbox.faults import Refuse
+from xnat_upload.sandbox.holds import Hold
 
 Row = dict[str, Any]
 
@@ -257,6 +261,52 @@ def test_interrupting_stops_and_the_report_says_what_is_stored(ward: SandboxHosp
             assert uploader.upload_cohort(rows, root=tmp_path, exist_ok=True).ok
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def interrupted_in_its_first_request(
+    upload: Callable[[], CohortReport], hold: Hold, caplog: pytest.LogCaptureFixture
+) -> Report:
+    """Press Ctrl-C while the archive writes a file, and let it go on once that has been noticed."""
+
+    def press() -> None:
+        hold.wait_until_reached()
+        os.kill(os.getpid(), signal.SIGINT)
+        until(lambda: "Interrupted: nothing more is sent" in caplog.text)
+        hold.release()
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    thread = threading.Thread(target=press)
+    try:
+        thread.start()
+        with pytest.raises(UploadInterrupted) as caught:
+            upload()
+    finally:
+        thread.join()
+        signal.signal(signal.SIGINT, before)
+    return caught.value.report
+
+
+def until(said: Callable[[], object]) -> None:
+    give_up = time.monotonic() + 20
+    while not said():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+def test_interrupting_sends_nothing_more_of_a_resource_that_has_begun(
+    ward: SandboxHospital, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = cohort(ward, tmp_path, sessions=1, files=3)[:3]
+    with (
+        ward.connect(settings=TransferSettings(batch_files=1)) as uploader,
+        ward.sandbox.hold("bytes-written", within="SEG") as hold,
+    ):
+        report = interrupted_in_its_first_request(lambda: uploader.upload_cohort(rows, root=tmp_path), hold, caplog)
+    assert [(str(file.status), file.reason) for file in report.files] == [
+        ("stored", "size and MD5 agree"),
+        ("not sent", "the upload was interrupted"),
+        ("not sent", "the upload was interrupted"),
+    ]
 
 
 # Checking

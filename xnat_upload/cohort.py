@@ -122,8 +122,8 @@ class _Foreman:
             while self._hand_out() or self._running:
                 self._take_in()
         except KeyboardInterrupt:
-            logger.warning("Interrupted: nothing more is sent; what was sent is verified now.")
             self._crew.stop()
+            logger.warning("Interrupted: nothing more is sent; what was sent is verified now.")
             while self._running:
                 self._take_in()
             return False
