@@ -95,6 +95,7 @@ def shared_sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def ward(shared_sandbox: Sandbox) -> SandboxHospital:
     """A fresh project on a sandbox whose requests can be counted and disturbed."""
+    shared_sandbox.forget_sessions()  # each request of a hospital opens one, and 1000 of a user are the limit
     found = open_hospital(shared_sandbox.url, shared_sandbox.user, shared_sandbox.password)
     shared_sandbox.clear_requests()
     return SandboxHospital(**vars(found), sandbox=shared_sandbox)
