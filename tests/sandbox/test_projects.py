@@ -153,6 +153,15 @@ def test_members_are_listed_for_owners_only(place: Place) -> None:
     assert place.callers["collaborator"]("GET", path).status_code == 403
 
 
+@pytest.mark.parametrize("restrict", ["edit", "delete"])
+def test_restricted_listing_is_of_projects_that_are_ones_own_and_not_of_those_whose_data_one_may_edit(
+    place: Place, restrict: str
+) -> None:
+    for user, listed in (("owner", True), ("member", False), ("collaborator", False)):
+        rows = place.callers[user].rows(f"/data/projects?restrict={restrict}")
+        assert (place.project in [row["ID"] for row in rows]) == listed, user
+
+
 def test_accessible_listing_has_other_keys(place: Place) -> None:
     answer = place.callers["owner"]("GET", "/data/projects?accessible=true").json()["ResultSet"]
     row = next(row for row in answer["Result"] if row["id"] == place.project)

@@ -31,9 +31,9 @@ def list_projects(request: Request) -> Answer:
     if any(name in request.query for name in ACCESS_PARAMETERS):
         return _list_accessible(request)
     projects = _visible(request)
-    if request.query.get("restrict") == "edit":
-        projects = [one for one in projects if access.can_edit_data(request.user, one)]
-    elif request.query.get("restrict") == "delete":
+    if request.query.get("restrict") in ("edit", "delete"):
+        # The right to edit the project itself, which members have not, though they may edit its data
+        # (UserGroupManager.java 337-341).
         projects = [one for one in projects if access.can_own(request.user, one)]
     rows: list[Row] = [_row(project) for project in projects]
     known = [*LIST_COLUMNS, "keywords", "note", "alias", "insert_date", "insert_user"]
