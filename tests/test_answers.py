@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -207,10 +208,14 @@ def test_retry_after_is_read_in_every_form_and_garbage_is_none(header: str, seco
 
 
 @pytest.mark.parametrize("zone", [timezone.utc, timezone(timedelta(hours=5)), timezone(timedelta(hours=-8)), None])
-def test_retry_after_may_be_a_date_in_any_zone(zone: timezone | None) -> None:
+def test_retry_after_may_be_a_date_in_any_zone(zone: timezone | None, monkeypatch: pytest.MonkeyPatch) -> None:
     now = datetime.now(timezone.utc) if zone is None else datetime.now(zone)
     date = format_datetime((now + timedelta(hours=1)).replace(tzinfo=zone))
+    monkeypatch.setenv("TZ", "America/Los_Angeles")  # a date without a zone is UTC wherever this machine stands
+    time.tzset()
     error = refusal(answer(status=429, retry_after=date), doing="asking")
+    monkeypatch.undo()
+    time.tzset()
     assert isinstance(error, ServerUnavailableError)
     assert error.retry_after_seconds is not None
     assert 3000 < error.retry_after_seconds <= 3600

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from email import message_from_bytes
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -128,11 +129,11 @@ def zip_form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     return str(request.param)
 
 
-@pytest.mark.usefixtures("zip_form")
-def test_a_zip_reads_back_whole_from_its_start_and_from_its_end(tmp_path: Path) -> None:
+def test_a_zip_reads_back_whole_from_its_start_and_from_its_end(tmp_path: Path, zip_form: str) -> None:
     body, content_type = pack(shipment(tmp_path, CONTENTS), large_file_bytes=LARGE)
     data = everything(body)
     assert content_type == "application/zip"
+    assert data.count(b"PK\x06\x06\x2c") == (zip_form == "zip64"), "the end record of a zip64"
     assert len(data) == len(body)
     assert read_from_the_start(data) == CONTENTS
     assert read_from_the_end(data) == CONTENTS
@@ -303,6 +304,22 @@ def test_a_large_member_that_changed_is_noticed_before_anything_is_sent(tmp_path
     sent.steps[0].file.path.write_bytes(b"other")
     with pytest.raises(ChangedFileError):
         pack(sent, large_file_bytes=LARGE)
+
+
+def test_a_small_file_is_read_once_for_all_and_a_large_one_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    open_anew = LocalFile.open
+
+    def count(self: LocalFile) -> BinaryIO:
+        opened.append(self.name)
+        return open_anew(self)
+
+    monkeypatch.setattr(LocalFile, "open", count)
+    body, _ = pack(shipment(tmp_path, {"small": b"x" * LARGE, "large": b"x" * (LARGE + 1)}), large_file_bytes=LARGE)
+    everything(body)
+    assert sorted(opened) == ["large", "large", "small"]
 
 
 def peak_bytes(folder: Path, *, members: int, size_bytes: int, form: Form, large_file_bytes: int) -> int:

@@ -12,7 +12,7 @@ import textwrap
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -425,6 +425,23 @@ def test_what_changed_after_it_was_found_is_never_sent(root: Path, change: Calla
             read(file)
         assert is_readable(caught.value)
         assert "Plan the upload again." in str(caught.value)
+
+
+def test_a_link_that_is_slipped_in_between_looking_and_opening_is_not_followed(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = os.stat
+
+    def look_and_swap(path: str, **options: Any) -> os.stat_result:
+        found = look(path, **options)
+        if path == "b.dcm":
+            monkeypatch.setattr(os, "stat", look)
+            swap_for_link_out(root)
+        return found
+
+    monkeypatch.setattr(os, "stat", look_and_swap)
+    with pytest.raises(UnsafePathError, match="changed just now: Too many levels of symbolic links"):
+        stage("series/b.dcm", root=root)
 
 
 @pytest.mark.parametrize("size_bytes", [BLOCK_BYTES, 3 * BLOCK_BYTES, 3 * BLOCK_BYTES + 1])

@@ -79,8 +79,8 @@ def open_interface(credentials: Credentials, *, verify: bool | str | os.PathLike
     import pyxnat
 
     certificates = verify if isinstance(verify, bool) else os.fspath(verify)
-    # requests takes "" for verify=False.
-    if isinstance(certificates, str) and not (certificates and os.path.exists(certificates)):  # noqa: PTH110  never raises
+    # An empty path, too: requests would take it for verify=False.
+    if isinstance(certificates, str) and not os.path.exists(certificates):  # noqa: PTH110  never raises
         raise InvalidIdentifierError(f"verify names no file or directory of certificates: {quoted(certificates)}.")
     _warn_if_insecure(credentials.server)
     if credentials.headers:
