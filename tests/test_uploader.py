@@ -151,6 +151,8 @@ def test_files_of_a_net_lie_in_its_upload_directory(hospital: Hospital, tmp_path
             send(uploader, hospital, ["seg.nii"], tmp_path, root=None, net_id="../net-1")
         with pytest.raises(UnsafePathError, match="exactly one of net_id"):
             send(uploader, hospital, ["seg.nii"], tmp_path, net_id="net-1")
+        with pytest.raises(UnsafePathError, match="root is empty"):
+            send(uploader, hospital, ["seg.nii"], tmp_path, root="")
     assert hospital.content("4", "SEG") == {"seg.nii": b"seg"}
 
 

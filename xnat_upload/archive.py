@@ -242,7 +242,7 @@ class Archive:
         found: dict[str, str] = {}
         for row in table_rows(answer):
             secondary_id, project_id = row.get("secondary_ID") or row.get("secondary_id"), row.get("ID")
-            if secondary_id and project_id:
+            if isinstance(secondary_id, str) and secondary_id and project_id:
                 # A secondary ID that came as a query parameter was stored XML-escaped (contract, read §0.2).
                 found.setdefault(html.unescape(secondary_id), project_id)
                 found[secondary_id] = project_id
@@ -257,7 +257,7 @@ class Archive:
         )
         # An error in such a query is answered 200 with an empty body (contract, read §3.1).
         rows = table_rows(answer) if answer.body.strip() else []
-        found = [row["ID"] for row in rows if row.get("label") == label and row.get("project") == project_id]
+        found = [row.get("ID") for row in rows if row.get("label") == label and row.get("project") == project_id]
         return found[0] if found else None
 
     def _session(self, hub_project_id: str, project_id: str, experiment: str) -> Accession | None:

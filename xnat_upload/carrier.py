@@ -211,9 +211,7 @@ class Carrier:
         strange: list[Step] = []
         for step in steps:
             name = step.file.name
-            likeness = Likeness.MISSING
-            if name in listed:
-                likeness = compare(self._ledger.fingerprint(step), listed[name])
+            likeness = self._likeness(step, listed)
             unchanged = listed.get(name) == self._plan.listed.get(name)
             if likeness is Likeness.SAME or (likeness is Likeness.UNPROVEN and not unchanged):
                 self._ledger.answered([step])
@@ -222,6 +220,15 @@ class Carrier:
             else:
                 strange.append(step)
         return again, strange
+
+    def _likeness(self, step: Step, listed: Listing) -> Likeness:
+        stored = listed.get(step.file.name)
+        if stored is None:
+            return Likeness.MISSING
+        try:
+            return compare(self._ledger.fingerprint(step), stored)
+        except ChangedFileError:
+            return Likeness.MISSING  # it is sent again, and fails alone: what travelled with it may well be stored
 
     def _settled_listing(self, shipment: Shipment) -> Listing:
         """Ask for the listing until it shows all of a shipment, or time is up: the archive is still working."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from xnat_upload.errors import InvalidIdentifierError, UnsafePathError
+from xnat_upload.errors import InvalidIdentifierError, UnsafePathError, quoted
 from xnat_upload.identifiers import Destination
 from xnat_upload.local_file import LocalFile
 from xnat_upload.staging import net_root, stage
@@ -117,7 +117,7 @@ def check_scan_type(scan_type: str) -> str:
     """
     if not _SCAN_TYPE.fullmatch(scan_type) or scan_type == "xnat:imageScanData":
         raise InvalidIdentifierError(
-            f"The scan type {scan_type!r} cannot be one. Give XNAT's name of a kind of scan, such as 'xnat:mrScanData'."
+            f"The scan type {quoted(scan_type)} cannot be one. Give XNAT's name of a kind of scan, such as 'xnat:mrScanData'."
         )
     return scan_type
 
@@ -128,6 +128,8 @@ def _root(request: UploadRequest, *, images_dir: str | os.PathLike[str] | None) 
             "Give exactly one of net_id (files lie in <images_dir>/<net_id>/upload) and root (the directory itself)."
         )
     if request.root is not None:
+        if not os.fspath(request.root):
+            raise UnsafePathError("root is empty, which would mean the current directory. Name that as '.'.")
         return Path(request.root)
     if images_dir is None:
         raise UnsafePathError("net_id needs the directory of all nets: Uploader(…, images_dir='/data/images').")
