@@ -117,7 +117,8 @@ def check_scan_type(scan_type: str) -> str:
     """
     if not _SCAN_TYPE.fullmatch(scan_type) or scan_type == "xnat:imageScanData":
         raise InvalidIdentifierError(
-            f"The scan type {quoted(scan_type)} cannot be one. Give XNAT's name of a kind of scan, such as 'xnat:mrScanData'."
+            f"The scan type {quoted(scan_type)} cannot be one. Give XNAT's name of a kind of scan, "
+            "such as 'xnat:mrScanData'."
         )
     return scan_type
 
