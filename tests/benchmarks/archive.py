@@ -22,6 +22,7 @@ class ArchiveProcess:
     user: str
     password: str
     _pipe: Connection
+    _http: requests.Session  # one login for all: XNAT has a thousand of them for a user, and each is kept for minutes
 
     def new_project(self, accessions: int) -> list[Destination]:
         """Make a fresh project with sessions of one scan each, and forget the requests so far."""
@@ -42,8 +43,7 @@ class ArchiveProcess:
 
     def ask(self, method: str, path: str, **options: object) -> requests.Response:
         """Send one request of our own."""
-        login = (self.user, self.password)
-        answer = requests.request(method, self.url + path, auth=login, timeout=600, **options)  # type: ignore[arg-type]
+        answer = self._http.request(method, self.url + path, timeout=600, **options)  # type: ignore[arg-type]
         answer.raise_for_status()
         return answer
 
@@ -63,7 +63,9 @@ def archive_process(*, latency_ms: float) -> Iterator[ArchiveProcess]:
     process.start()
     try:
         url, user, password = ours.recv()
-        yield ArchiveProcess(url, user, password, ours)
+        with requests.Session() as http:
+            http.auth = (user, password)
+            yield ArchiveProcess(url, user, password, ours, http)
     finally:
         ours.send(None)
         process.join()

@@ -34,7 +34,7 @@ class Case:
     file_bytes: int
     accessions: int = 1
     latency_ms: float = 0
-    repeats: int = 7
+    repeats: int = 5
 
     @property
     def total_bytes(self) -> int:
@@ -46,7 +46,7 @@ CASES = {
     "small-20ms": Case(title="1,000 × 100 KiB, 20 ms", files=1000, file_bytes=100 * KIB, latency_ms=20),
     "medium": Case(title="200 × 512 KiB, 0 ms", files=200, file_bytes=512 * KIB),
     "many": Case(title="32 accessions × 20 × 256 KiB, 0 ms", files=20, file_bytes=256 * KIB, accessions=32),
-    "large": Case(title="1 × 2 GiB, 0 ms", files=1, file_bytes=2048 * MIB, repeats=5),
+    "large": Case(title="1 × 2 GiB, 0 ms", files=1, file_bytes=2048 * MIB, repeats=3),
 }
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 
 from tests.benchmarks.cases import MIB, Case
 from tests.benchmarks.runs import Line
+
+Measurements = dict[str, tuple[Case, Sequence[Line]]]
 
 HEADER = ("client", "requests", "wall s", "× floor", "CPU s", "memory MiB", "disk MiB", "runs")
 
@@ -29,7 +31,7 @@ def table(case: Case, lines: Sequence[Line]) -> str:
     return "\n".join([case.title, *aligned, *incomplete])
 
 
-def as_json(measured: Mapping[str, tuple[Case, Sequence[Line]]]) -> str:
+def as_json(measured: Measurements) -> str:
     """Write all cases, and on what they were measured."""
     found = {
         "machine": {"python": platform.python_version(), "system": platform.platform(), "cores": os.cpu_count()},
@@ -40,6 +42,17 @@ def as_json(measured: Mapping[str, tuple[Case, Sequence[Line]]]) -> str:
         },
     }
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+def from_json(text: str) -> Measurements:
+    """Read what an earlier run has written."""
+    return {
+        name: (
+            Case(**{key: value for key, value in found.items() if key != "lines"}),
+            [Line(**line) for line in found["lines"]],
+        )
+        for name, found in json.loads(text)["cases"].items()
+    }
 
 
 def _row(line: Line) -> tuple[str, ...]:
