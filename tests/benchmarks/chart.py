@@ -32,7 +32,6 @@ def draw(measured: Mapping[str, tuple[Case, Sequence[Line]]], path: Path) -> Non
             "seconds, logarithmic; behind each bar: seconds, requests, extra memory, temporary disk"
         )
         figure.savefig(path, transparent=True, metadata={"Date": None})
-        figure.savefig(path.with_suffix(".png"), dpi=150, facecolor="white")
         pyplot.close(figure)
 
 
