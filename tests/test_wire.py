@@ -39,6 +39,8 @@ def kinds(ward: SandboxHospital) -> Counter[str]:
     counted: Counter[str] = Counter()
     for request in ward.sandbox.requests:
         path = request.path
+        if "/projects/" in path and ward.project_id not in path:
+            continue  # an earlier test's, answered and so recorded late
         if path.endswith("/data/auth"):
             counted["login"] += 1
         elif path.endswith("/data/projects"):
@@ -121,7 +123,8 @@ def test_every_body_declares_its_length_and_none_is_encoded_or_chunked(ward: San
         send(uploader, ward, tmp_path)
         (tmp_path / "large.nii").write_bytes(bytes(50_001))
         send(uploader, ward, tmp_path, exist_ok=True)
-    bodies = [request for request in ward.sandbox.requests if "/files/" in request.path]
+    bodies = [request for request in ward.sandbox.requests if f"{ward.project_id}/" in request.path]
+    bodies = [request for request in bodies if "/files/" in request.path]
     assert len(bodies) == 3
     for request in bodies:
         assert int(request.headers["content-length"]) == request.body_size > 0
