@@ -8,7 +8,7 @@ from typing import Any
 
 import matplotlib
 
-from tests.benchmarks.cases import Case
+from tests.benchmarks.cases import MIB, Case
 from tests.benchmarks.clients import OURS
 from tests.benchmarks.runs import FLOOR, Line
 
@@ -28,9 +28,7 @@ def draw(measured: Mapping[str, tuple[Case, Sequence[Line]]], path: Path) -> Non
         )
         for (case, lines), axes in zip(measured.values(), panels[:, 0], strict=True):
             _bars(axes, case, lines)
-        panels[-1, 0].set_xlabel(
-            "seconds, logarithmic; behind each bar: seconds, requests, extra memory, temporary disk"
-        )
+        panels[-1, 0].set_xlabel("seconds (logarithmic); memory and disk are named from 10 MiB")
         figure.savefig(path, transparent=True, metadata={"Date": None})
         pyplot.close(figure)
 
@@ -42,6 +40,7 @@ def _bars(axes: matplotlib.axes.Axes, case: Case, lines: Sequence[Line]) -> None
     bars = axes.barh(names, seconds, color=colours, height=0.7)
     axes.bar_label(bars, [_label(line) for line in lines], padding=4, color=_INK, fontsize=8)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlim(min(seconds) / 2, max(seconds) * 40)
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
@@ -49,7 +48,8 @@ def _bars(axes: matplotlib.axes.Axes, case: Case, lines: Sequence[Line]) -> None
 
 
 def _label(line: Line) -> str:
-    parts = [f"{line.wall_seconds:.2f} s", f"{line.request_count:,} requests"]
-    if line.client != FLOOR:
-        parts += [f"{line.extra_memory_bytes / 2**20:.0f} MiB", f"{line.disk_bytes / 2**20:.0f} MiB"]
+    parts = [f"{line.wall_seconds:.2f} s", f"{line.request_count:,} request{'s' * (line.request_count > 1)}"]
+    for what, size_bytes in (("memory", line.extra_memory_bytes), ("disk", line.disk_bytes)):
+        if size_bytes >= 10 * MIB:
+            parts.append(f"{size_bytes / MIB:,.0f} MiB {what}")
     return " · ".join(parts)
