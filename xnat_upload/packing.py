@@ -177,7 +177,8 @@ class SentBody:
 def _read_ahead(blocks: Generator[bytes, None, None]) -> Iterator[bytes]:
     """Yield blocks while another thread reads and hashes the next one.
 
-    Measured for a file of 2 GiB: 13 % faster. A zip gains nothing, because its archive has more to do than its client.
+    Measured for a file of 2 GiB: 13 % faster where client and archive share two cores, no difference where each has one
+    of its own. A zip gains nothing in either case.
     """
     try:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="xnat-upload-read") as pool:
