@@ -87,6 +87,27 @@ def test_an_existing_session_is_used_and_left_open(ward: SandboxHospital, images
     assert still.status_code == 200
 
 
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_given_session_is_never_swapped_for_the_user_in_netrc(
+    ward: SandboxHospital, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ended: bool
+) -> None:
+    other = f"other{ward.project_id}"
+    ward.sandbox.add_user(other, "of-netrc")
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine 127.0.0.1 login {other} password of-netrc\n")
+    netrc.chmod(0o600)
+    session_id = ward.ask("GET", "/data/JSESSION").text
+    monkeypatch.setenv("NETRC", str(netrc))
+    headers = {"Cookie": f"JSESSIONID={session_id}"}
+    if ended:
+        ward.sandbox.forget_sessions()
+        with pytest.raises(AuthenticationError):
+            Uploader.connect(ward.server, headers=headers)
+    else:
+        with Uploader.connect(ward.server, headers=headers) as uploader:
+            assert uploader.user == ward.user
+
+
 def test_an_authorization_header_logs_in(ward: SandboxHospital, images: Path) -> None:
     token = base64.b64encode(f"{ward.user}:{ward.password}".encode()).decode()
     with Uploader.connect(ward.server, headers={"Authorization": f"Basic {token}"}) as uploader:

@@ -178,7 +178,8 @@ class Connection:
 
     def _log_in(self) -> str:
         # /data/JSESSION answers 200 to anybody; only /data/auth says whether the login counts (contract, read §1.4).
-        auth = _SessionOnly() if self._login_headers else None
+        # The interface's own credentials or none: requests would take those of ~/.netrc, and so perhaps another user.
+        auth = self._interface._http.auth or _SessionOnly()
         answer = self._exchange("GET", "/data/auth", headers=self._login_headers, auth=auth)
         if answer.is_login_page:
             raise _not_logged_in(answer)
@@ -205,7 +206,7 @@ class Connection:
         params: Mapping[str, str] | None = None,
         body: Body | None = None,
         headers: Mapping[str, str] | None = None,
-        auth: requests.auth.AuthBase | None = None,
+        auth: Any,
     ) -> Answer:
         """Send one request and read its answer, turning whatever requests raises into this package's own errors."""
         url = self.server + path
