@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 import tracemalloc
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.hospital import IMPATIENT
 from tests.odd_server import OddServer, answer
-from xnat_upload import AuthenticationError, Report, ServerError, ServerUnavailableError, Uploader, XnatUploadError
+from xnat_upload import (
+    AuthenticationError,
+    Report,
+    ServerError,
+    ServerUnavailableError,
+    TransferSettings,
+    Uploader,
+    XnatUploadError,
+)
 
 PROJECTS = answer(json.dumps({"ResultSet": {"Result": [{"ID": "P1", "secondary_ID": "hub-1"}]}}).encode())
 SESSION = answer(
@@ -43,9 +54,11 @@ class Conversation:
         return self._odd.get("resource", STORED)
 
 
-def upload(server: OddServer, folder: Path) -> Report:
-    (folder / "a.nii").write_bytes(b"abc")
-    with Uploader.connect(server.url, user="ada", password="s3cret", settings=IMPATIENT) as uploader:
+def upload(
+    server: OddServer, folder: Path, *, content: bytes = b"abc", settings: TransferSettings = IMPATIENT
+) -> Report:
+    (folder / "a.nii").write_bytes(content)
+    with Uploader.connect(server.url, user="ada", password="s3cret", settings=settings) as uploader:
         return uploader.upload(
             "a.nii", root=folder, hub_project_id="hub-1", accession_id="ACC", scan_id="4", resource_id="SEG"
         )
@@ -167,3 +180,22 @@ def test_an_archive_that_never_answers_is_unavailable_after_all_attempts(tmp_pat
     with OddServer(Conversation(projects=b"")) as server, pytest.raises(ServerUnavailableError):
         upload(server, tmp_path)
     assert sum(b"/data/projects" in head for head in server.heads) == IMPATIENT.attempts
+
+
+def test_an_archive_that_pauses_while_it_takes_a_body_is_waited_for(tmp_path: Path) -> None:
+    settings = replace(IMPATIENT, connect_timeout_seconds=0.2, attempts=1)
+    with SlowTaker(Conversation()) as server, pytest.raises(XnatUploadError, match="does not list it") as caught:
+        upload(server, tmp_path, content=bytes(16 << 20), settings=settings)
+    assert not isinstance(caught.value, ServerUnavailableError)
+    assert server.taken >= 16 << 20
+
+
+class SlowTaker(OddServer):
+    """Takes bodies whole, after a pause that is longer than it may take to connect."""
+
+    taken = 0
+
+    def body(self, connection: socket.socket, size_bytes: int) -> None:
+        time.sleep(1.0)
+        while self.taken < size_bytes and (block := connection.recv(1 << 20)):
+            self.taken += len(block)

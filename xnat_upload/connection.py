@@ -210,10 +210,13 @@ class Connection:
     ) -> Answer:
         """Send one request and read its answer, turning whatever requests raises into this package's own errors."""
         url = self.server + path
+        # urllib3 sends under the timeout for connecting. An archive may well pause longer than that while it takes a
+        # body, and the connection is there by then: the resource was asked for over it.
+        connect = self.settings.connect_timeout_seconds if body is None else self.settings.read_timeout_seconds
         options: dict[str, Any] = {
             "params": params,
             "headers": {**_HEADERS, **(headers or {})},
-            "timeout": (self.settings.connect_timeout_seconds, self.settings.read_timeout_seconds),
+            "timeout": (connect, self.settings.read_timeout_seconds),
             "allow_redirects": False,  # credentials never follow to another host
             "stream": True,
             "data": body,
