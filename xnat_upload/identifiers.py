@@ -303,6 +303,8 @@ def _fault_of(name: str) -> str | None:
 
 def _unprintable(text: str) -> bool:
     """Control, half (surrogate) and unassigned noncharacters, and line separators: XML and headers cannot hold them."""
+    if text.isascii():
+        return not text.isprintable()
     return any(
         unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or ord(character) & 0xFFFE == 0xFFFE
         for character in text

@@ -83,10 +83,13 @@ def stage(
         raise MissingFileError(f"The directory {quoted(root)} that files are relative to does not exist.") from error
     if not top.is_dir():
         raise MissingFileError(f"{quoted(root)} must be a directory that files are relative to; it is none.")
+    given_root = Path(root)
     staged = tuple(
-        _local_file(path, target, root=top, given_root=Path(root), keep_paths=keep_paths)
+        file
         for given in files
-        for path, target in _find(_inside(given, root=top, given_root=Path(root)), root=top)
+        for file in _files(
+            _inside(given, root=top, given_root=given_root), root=top, given_root=given_root, keep_paths=keep_paths
+        )
     )
     if not staged:
         raise MissingFileError("No file was named, so there is nothing to upload.")
@@ -94,10 +97,10 @@ def stage(
     return staged
 
 
-def _inside(given: str | os.PathLike[str], *, root: Path, given_root: Path) -> Path:
+def _inside(given: str | os.PathLike[str], *, root: Path, given_root: Path) -> PurePosixPath:
     """Make a caller's path relative to the root, by its text alone; what its links do is `_resolve`'s business."""
     text = os.fspath(given)
-    path = Path(text) if isinstance(text, str) else Path()
+    path = PurePosixPath(text) if isinstance(text, str) else PurePosixPath()
     if ".." in path.parts:
         raise UnsafePathError(
             f"{quoted(text)} has a '..' component; name files by their path inside {quoted(given_root)}."
@@ -114,7 +117,7 @@ def _inside(given: str | os.PathLike[str], *, root: Path, given_root: Path) -> P
     return path
 
 
-def _resolve(path: Path, *, root: Path) -> Path:
+def _resolve(path: PurePosixPath, *, root: Path) -> Path:
     """Follow the links of ``root / path`` and make sure that the end lies inside the root."""
     shown = f"{quoted(path)} in {quoted(root)}"
     try:
@@ -130,49 +133,91 @@ def _resolve(path: Path, *, root: Path) -> Path:
     return target
 
 
-def _find(given: Path, *, root: Path) -> Iterator[tuple[Path, Path]]:
+def _files(path: PurePosixPath, *, root: Path, given_root: Path, keep_paths: bool) -> Iterator[LocalFile]:
+    """Give the one file that a path names, or all files below it if it is a directory."""
+    try:
+        # Opening follows no link, so whatever opens has none in its path, and there is nothing to resolve. Most files
+        # are named like that, and to resolve each took half of the time that staging takes.
+        found = _status_below(root, path)
+    except (OSError, ValueError):
+        for reached, relative in _find(path, root=root):
+            yield _local_file(reached, relative, root=root, given_root=given_root, keep_paths=keep_paths)
+    else:
+        yield _as_found(path, path, found, root=root, given_root=given_root, keep_paths=keep_paths)
+
+
+def _find(given: PurePosixPath, *, root: Path) -> Iterator[tuple[PurePosixPath, PurePosixPath]]:
     """Yield a file, or all files below a directory: the path by which it was reached, and the one without links."""
     # Each directory once: links between directories can make loops, and of thirty directories a thousand million.
-    reached_as: dict[Path, Path] = {}
+    reached_as: dict[PurePosixPath, PurePosixPath] = {}
     found_file = False
-    waiting = [(given, _resolve(given, root=root))]
+    waiting = [_without_links(given, root=root)]
     while waiting:
-        path, target = waiting.pop()
-        if not os.path.isdir(target):  # noqa: PTH112  Path.is_dir raises for what is too long
+        path, relative, is_directory = waiting.pop()
+        if not is_directory:
             found_file = True
-            yield path, target
+            yield path, relative
             continue
-        first = reached_as.setdefault(target, path)
+        first = reached_as.setdefault(relative, path)
         if first is not path:
             raise UnsafePathError(
                 f"{quoted(first)} and {quoted(path)} are one directory, by a symbolic link. Remove the link."
             )
         try:
-            with os.scandir(target) as entries:
-                below = sorted(((entry.name, entry.is_symlink()) for entry in entries), reverse=True)
+            with os.scandir(root / relative) as entries:
+                below = sorted(
+                    ((entry.name, entry.is_symlink(), entry.is_dir(follow_symlinks=False)) for entry in entries),
+                    reverse=True,
+                )
         except OSError as error:
             raise MissingFileError(f"The directory {quoted(path)} cannot be read: {error.strerror}.") from error
-        for name, is_link in below:
+        for name, is_link, is_directory in below:
             # Only links are resolved: to do so at each level of a deep tree takes minutes.
-            waiting.append((path / name, _resolve(path / name, root=root) if is_link else target / name))
+            waiting.append(
+                _without_links(path / name, root=root) if is_link else (path / name, relative / name, is_directory)
+            )
     if not found_file:
         raise MissingFileError(f"The directory {quoted(given)} in {quoted(root)} holds no file.")
 
 
-def _local_file(path: Path, target: Path, *, root: Path, given_root: Path, keep_paths: bool) -> LocalFile:
-    relative = PurePosixPath(target.relative_to(root).as_posix())
+def _without_links(path: PurePosixPath, *, root: Path) -> tuple[PurePosixPath, PurePosixPath, bool]:
+    target = _resolve(path, root=root)
+    # os.path.isdir, because Path.is_dir raises for what is too long.
+    return path, PurePosixPath(target.relative_to(root)), os.path.isdir(target)  # noqa: PTH112
+
+
+def _local_file(
+    path: PurePosixPath, relative: PurePosixPath, *, root: Path, given_root: Path, keep_paths: bool
+) -> LocalFile:
     try:
-        descriptor = open_below(root, relative)
+        found = _status_below(root, relative)
     except (FileNotFoundError, PermissionError) as error:
         raise MissingFileError(f"{quoted(given_root / path)} is gone, or may not be read by this user.") from error
     except OSError as error:
         raise UnsafePathError(
             f"{quoted(given_root / path)} is not a regular file, or changed just now: {error.strerror}."
         ) from error
+    return _as_found(path, relative, found, root=root, given_root=given_root, keep_paths=keep_paths)
+
+
+def _status_below(root: Path, relative: PurePosixPath) -> os.stat_result:
+    """Look at a file through its opened descriptor, so that one that cannot be read is found out now."""
+    descriptor = open_below(root, relative)
     try:
-        found = os.fstat(descriptor)
+        return os.fstat(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _as_found(
+    path: PurePosixPath,
+    relative: PurePosixPath,
+    found: os.stat_result,
+    *,
+    root: Path,
+    given_root: Path,
+    keep_paths: bool,
+) -> LocalFile:
     return LocalFile(
         name=check_file_name(path.as_posix() if keep_paths else path.name),
         path=given_root / path,
