@@ -34,9 +34,10 @@ def names_taken(plan: Plan) -> AlreadyExistsError:
 
 def not_sent(plan: Plan, error: XnatUploadError, *, url: Callable[[str], str]) -> ResourceResult:
     """Say of every file of a plan that it was not sent, because of names that are there already."""
+    destination = plan.resource.destination
     outcomes = tuple(
         FileOutcome(
-            destination=plan.resource.destination,
+            destination=destination,
             name=step.file.name,
             path=step.file.path,
             url=url(step.file.name),

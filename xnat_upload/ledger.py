@@ -122,9 +122,10 @@ class Ledger:
 
     def outcomes(self, url: Callable[[str], str]) -> tuple[FileOutcome, ...]:
         """Give what is known of every file, in the order of the plan."""
+        destination = self._plan.resource.destination  # made, and so checked, at each call
         return tuple(
             FileOutcome(
-                destination=self._plan.resource.destination,
+                destination=destination,
                 name=name,
                 path=entry.step.file.path,
                 url=url(name),

@@ -91,10 +91,10 @@ class ZipBody:
         total = sum(file.size_bytes + 2 * len(file.name.encode()) + 128 for file, _ in self._members)
         zip64 = total > _FOUR_GIB or len(self._members) > _MOST_MEMBERS
         self._method = stream_zip.NO_COMPRESSION_64 if zip64 else stream_zip.NO_COMPRESSION_32
-        # Headers have the same length whatever they say, so the same archive of empty members tells what they add.
-        nothing = self._method(0, 0)  # once for all: stream-zip makes a class at each call, half of the time here
-        empty = ((file.name, _NO_TIME, _FILE_MODE, nothing, ()) for file, _ in self._members)
-        headers_bytes = sum(len(block) for block in stream_zip.stream_zip(empty, extended_timestamps=False))
+        # Headers are as long whatever they say, but for the name, which stands in two of them.
+        one, two = self._zip_bytes(["a"]), self._zip_bytes(["a", "b"])
+        member = two - one
+        headers_bytes = one - member + sum(member + 2 * (len(file.name.encode()) - 1) for file, _ in self._members)
         self._length = headers_bytes + sum(file.size_bytes for file, _ in self._members)
 
     def __len__(self) -> int:
@@ -106,6 +106,11 @@ class ZipBody:
             chunk_size=BLOCK_BYTES,
             extended_timestamps=False,
         )
+
+    def _zip_bytes(self, names: Iterable[str]) -> int:
+        """Give the length of a zip of empty members."""
+        empty = ((name, _NO_TIME, _FILE_MODE, self._method(0, 0), ()) for name in names)
+        return sum(len(block) for block in stream_zip.stream_zip(empty, extended_timestamps=False))
 
     def _known(self, step: Step) -> Fingerprint | None:
         if step.fingerprint is None and step.file.size_bytes > self._large_file_bytes:
