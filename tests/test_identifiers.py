@@ -81,7 +81,7 @@ def test_any_file_name_is_refused_readably_or_kept(name: str) -> None:
         assert not set(name) & set("%;\\\0\n\r\x7f\u202e\u2028")
 
 
-@given(corpus.names)
+@given(corpus.kept_names)
 def test_any_name_that_is_kept_can_be_addressed_and_read_back(name: str) -> None:
     assume(refusal_of(check_file_name, name) is None)
     resource = Resource(Scan(ACCESSION, "4"), "NIFTI")
