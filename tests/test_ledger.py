@@ -41,7 +41,7 @@ def outcome(ledger: Ledger, name: str = "a") -> FileOutcome:
         (Action.SEND, Status.NOT_SENT),
         (Action.REPLACE, Status.NOT_SENT),
         (Action.SKIP, Status.SKIPPED),
-        (Action.REFUSE, Status.NOT_SENT),
+        (Action.REFUSE, Status.FAILED),
     ],
 )
 def test_before_anything_is_sent_only_the_plan_is_known(action: Action, status: Status) -> None:

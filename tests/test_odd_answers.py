@@ -29,7 +29,8 @@ SESSION = answer(
     b'<?xml version="1.0" encoding="UTF-8"?><xnat:CTSession xmlns:xnat="http://nrg.wustl.edu/xnat" '
     b'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" ID="E1" project="P1" label="ACC">'
     b"<xnat:subject_ID>S1</xnat:subject_ID>"
-    b'<xnat:scans><xnat:scan ID="4" type="" xsi:type="xnat:ctScanData"/></xnat:scans></xnat:CTSession>',
+    b'<xnat:scans><xnat:scan ID="4" type="" xsi:type="xnat:ctScanData"><xnat:file label="SEG"/></xnat:scan>'
+    b"</xnat:scans></xnat:CTSession>",
     content_type="text/xml",
 )
 NO_FILES = answer(b'{"ResultSet":{"Result":[],"title":"Files"}}')

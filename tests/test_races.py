@@ -22,6 +22,7 @@ from tests.hospital import IMPATIENT, Hospital
 from xnat_upload import (
     AlreadyExistsError,
     IncompleteUploadError,
+    Plan,
     Progress,
     Report,
     Status,
@@ -41,6 +42,18 @@ def send(uploader: Uploader, hospital: Hospital, folder: Path, **options: object
         hub_project_id=hospital.hub_project_id,
         accession_id=hospital.accession_id,
         **arguments,  # type: ignore[arg-type]
+    )
+
+
+def plan_for(uploader: Uploader, hospital: Hospital, folder: Path, *, exist_ok: bool = False) -> Plan:
+    return uploader.plan(
+        sorted(path.name for path in folder.iterdir()),
+        root=folder,
+        hub_project_id=hospital.hub_project_id,
+        accession_id=hospital.accession_id,
+        scan_id="4",
+        resource_id="SEG",
+        exist_ok=exist_ok,
     )
 
 
@@ -95,21 +108,48 @@ def test_a_name_that_another_client_stored_after_the_plan_is_a_conflict(
     ours = folder_with(tmp_path / "ours", seg=bytes(size_bytes))
     theirs = folder_with(tmp_path / "theirs", seg=b"their bytes")
     with ward.connect() as first, ward.connect() as second:
-        plan = first.plan(
-            "seg",
-            root=ours,
-            hub_project_id=ward.hub_project_id,
-            accession_id=ward.accession_id,
-            scan_id="4",
-            resource_id="SEG",
-        )
+        send(second, ward, folder_with(tmp_path / "before", other=b"was there"))
+        plan = plan_for(first, ward, ours)
         send(second, ward, theirs)
         with pytest.raises(AlreadyExistsError, match="another client") as caught:
             first.run(plan)
     assert caught.value.names == ("seg",)
     assert caught.value.report is not None
     assert caught.value.report.files[0].status == Status.FAILED
+    assert stored(ward) == {"other": b"was there", "seg": b"their bytes"}
+
+
+def test_a_resource_that_another_client_made_after_the_plan_is_looked_into_before_anything_is_sent(
+    ward: SandboxHospital, tmp_path: Path
+) -> None:
+    ours = folder_with(tmp_path / "ours", new=b"ours", seg=b"our bytes")
+    theirs = folder_with(tmp_path / "theirs", seg=b"their bytes")
+    with ward.connect() as first, ward.connect() as second:
+        plan = plan_for(first, ward, ours)
+        send(second, ward, theirs)
+        ward.sandbox.clear_requests()
+        with pytest.raises(AlreadyExistsError, match="nothing was sent") as caught:
+            first.run(plan)
+    assert caught.value.names == ("seg",)
+    assert not any("/files/" in request.path for request in ward.sandbox.requests)
     assert stored(ward) == {"seg": b"their bytes"}
+
+
+def test_what_another_client_stored_alike_after_the_plan_is_not_sent_again(
+    ward: SandboxHospital, tmp_path: Path
+) -> None:
+    ours = folder_with(tmp_path / "ours", new=b"ours", same=b"the same", seg=b"our bytes")
+    theirs = folder_with(tmp_path / "theirs", same=b"the same", seg=b"their bytes")
+    with ward.connect() as first, ward.connect() as second:
+        plan = plan_for(first, ward, ours, exist_ok=True)
+        send(second, ward, theirs)
+        report = first.run(plan)
+    assert {file.name: (file.status, file.attempts) for file in report.files} == {
+        "new": (Status.STORED, 1),
+        "same": (Status.SKIPPED, 0),
+        "seg": (Status.STORED, 1),
+    }
+    assert stored(ward) == {"new": b"ours", "same": b"the same", "seg": b"our bytes"}
 
 
 @pytest.mark.parametrize("round_", range(24))

@@ -24,7 +24,7 @@ ROWS = """
     errors  columns  progress  settings  tables
     listing  answers  credentials  identifiers  local_file  manifest_source  retry  scan_types
     connection  outcome  plan  staging  verification
-    archive  exports  ledger  packing  request
+    archive  decision  exports  ledger  packing  request
     carrier  manifest  preparation  readiness  report  store
     access  conclusion  transfer
     execution  resource_upload

@@ -15,7 +15,7 @@ import urllib3.connectionpool
 
 from tests.conftest import SandboxHospital
 from tests.hospital import IMPATIENT
-from xnat_upload import IncompleteUploadError, Report, TransferSettings, Uploader, UploadRequest
+from xnat_upload import IncompleteUploadError, Report, Scan, TransferSettings, Uploader, UploadRequest
 from xnat_upload.local_file import LocalFile
 from xnat_upload.sandbox import Sandbox
 
@@ -73,11 +73,21 @@ def test_the_number_of_requests_does_not_depend_on_the_number_of_files(
     with ward.connect(settings=TransferSettings()) as uploader:
         assert send(uploader, ward, tmp_path).ok
         counted = kinds(ward)
-    expected = {"login": 1, "projects": 1, "session": 1, "resource": 1, "listing": 2, "sending": 1}
+    expected = {"login": 1, "projects": 1, "session": 1, "resource": 1, "listing": 1, "sending": 1}
     assert counted == expected
 
 
-def test_a_new_scan_costs_one_request_and_saves_the_first_listing(ward: SandboxHospital, tmp_path: Path) -> None:
+def test_a_resource_that_is_there_costs_one_listing_more(ward: SandboxHospital, tmp_path: Path) -> None:
+    write_files(tmp_path, 5)
+    with ward.connect(settings=TransferSettings()) as uploader:
+        uploader.create_resource(Scan(uploader.locate(ward.hub_project_id, ward.accession_id), "4"), "SEG")
+        ward.sandbox.clear_requests()
+        assert send(uploader, ward, tmp_path).ok
+        counted = kinds(ward)
+    assert counted == {"session": 1, "resource": 1, "listing": 2, "sending": 1}
+
+
+def test_a_new_scan_costs_one_request_more(ward: SandboxHospital, tmp_path: Path) -> None:
     write_files(tmp_path, 5)
     with ward.connect(settings=TransferSettings()) as uploader:
         assert send(uploader, ward, tmp_path, scan_id="new").ok

@@ -160,6 +160,16 @@ def refusal(answer: Answer, *, doing: str) -> XnatUploadError | None:
     return kind(f"{start} {way_out}", status=status, url=answer.url, server_message=answer.message)
 
 
+def not_logged_in(answer: Answer) -> AuthenticationError:
+    """Make the error for an answer that is a page to log in, whatever its status."""
+    return AuthenticationError(
+        f"{answer.url} was answered with a page to log in: the session has ended, the password has expired, or a proxy "
+        "wants a login of its own. Log in with a browser once, then give fresh credentials.",
+        status=answer.status,
+        url=answer.url,
+    )
+
+
 def _seconds(retry_after: str) -> float | None:
     """Read ``Retry-After``: seconds, or a date (RFC 9110 §10.2.3)."""
     if not retry_after:

@@ -281,6 +281,11 @@ class Archive:
             session_type=session_type,
             scan_types={str(scan.get("ID")): scan.get(_XSI_TYPE, "") for scan in scans},
             scan_type_names={str(scan.get("ID")): scan.get("type", "") for scan in scans},
+            # Those of a scan stand in it as "file" (contract, read §3.3).
+            resource_labels={
+                str(scan.get("ID")): frozenset(str(each.get("label")) for each in scan.iterfind("./{*}file"))
+                for scan in scans
+            },
         )
 
 

@@ -16,10 +16,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from xnat_upload import retry
+from xnat_upload.decision import decide
 from xnat_upload.errors import (
     ChangedFileError,
     ServerError,
@@ -28,9 +29,9 @@ from xnat_upload.errors import (
 )
 from xnat_upload.ledger import Ledger
 from xnat_upload.listing import Listing
-from xnat_upload.outcome import FileOutcome
+from xnat_upload.outcome import ResourceResult
 from xnat_upload.packing import SentBody, Stopped, pack
-from xnat_upload.plan import Plan, Shipment, Step, divide
+from xnat_upload.plan import Plan, Shipment, Step, divide, names_taken
 from xnat_upload.settings import TransferSettings
 from xnat_upload.verification import Likeness, compare, verify
 
@@ -46,8 +47,8 @@ class Store(Protocol):
     def hold(self) -> AbstractContextManager[None]:
         """Be the only writer while the context lasts."""
 
-    def prepare(self) -> None:
-        """Make sure that the scan and the resource exist and may be written."""
+    def prepare(self) -> bool:
+        """Make sure that the scan and the resource exist and may be written; False if the plan did not know of it."""
 
     def put(self, shipment: Shipment, body: SentBody, *, content_type: str, overwrite: bool) -> tuple[str, ...]:
         """Send one request, once; return the names that were refused as existing."""
@@ -66,20 +67,6 @@ class Store(Protocol):
 
     def url(self, name: str) -> str:
         """Give the absolute address of a file."""
-
-
-@dataclass(frozen=True)
-class ResourceResult:
-    """What became of one plan: an outcome for each file, and the error that kept the rest from being stored.
-
-    `extra` are names that the archive lists though nobody here sent them, `conflicts` those that another client has
-    taken meanwhile.
-    """
-
-    outcomes: tuple[FileOutcome, ...]
-    error: XnatUploadError | None = None
-    extra: tuple[str, ...] = ()
-    conflicts: tuple[str, ...] = ()
 
 
 class Carrier:
@@ -125,7 +112,7 @@ class Carrier:
         error: XnatUploadError | None = None
         try:
             if self._plan.shipments:
-                self._store.prepare()
+                self._prepare()
                 lost = (
                     ServerUnavailableError("An earlier attempt was lost with its process.") if self._resumed else None
                 )
@@ -144,6 +131,23 @@ class Carrier:
         return ResourceResult(
             self._ledger.outcomes(self._store.url), error, extra=self._extra, conflicts=self._ledger.conflicts
         )
+
+    def _prepare(self) -> None:
+        """Make what is missing, and decide anew if another client has made the resource since the plan was made."""
+        if self._store.prepare():
+            return
+        self._plan = decide(
+            self._plan.resource,
+            [step.file for step in self._plan.steps],
+            listed=self._store.listing(),
+            exist_ok=self._plan.exist_ok,
+            scan_type=None,
+            settings=self._settings,
+            server=self._plan.server,
+        )
+        self._ledger = Ledger(self._plan)
+        if self._plan.refused:
+            raise names_taken(self._plan)
 
     def _send_all(
         self, shipments: Iterable[Shipment], *, overwrite: bool, lost: ServerUnavailableError | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from xnat_upload.carrier import ResourceResult
 from xnat_upload.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -14,22 +13,13 @@ from xnat_upload.errors import (
     UploadInterrupted,
     XnatUploadError,
 )
-from xnat_upload.outcome import FileOutcome, Status
+from xnat_upload.outcome import FileOutcome, ResourceResult, Status
 from xnat_upload.plan import Action, Plan
 from xnat_upload.report import Report
 from xnat_upload.request import StagedRequest
+from xnat_upload.tables import first_of
 
-_NAMES_SHOWN = 3
-
-
-def names_taken(plan: Plan) -> AlreadyExistsError:
-    """Make the error for a plan whose names are in the resource already."""
-    return AlreadyExistsError(
-        f"{_listed(plan.refused)} {'is' if len(plan.refused) == 1 else 'are'} in resource {plan.resource.label!r} of "
-        f"scan {plan.resource.scan.scan_id} already; nothing was sent. With exist_ok=True, files of the same bytes are "
-        "skipped and others replaced.",
-        names=plan.refused,
-    )
+_REASONS_SHOWN = 3
 
 
 def not_sent(plan: Plan, error: XnatUploadError, *, url: Callable[[str], str]) -> ResourceResult:
@@ -112,7 +102,7 @@ def _raise(results: Sequence[ResourceResult], report: Report) -> NoReturn:
     conflicts = tuple(name for result in results for name in result.conflicts)
     if len(results) == 1 and len(conflicts) == len(failed):
         raise AlreadyExistsError(
-            f"{_listed(conflicts)} {'was' if len(conflicts) == 1 else 'were'} stored by another client while this "
+            f"{first_of(conflicts)} {'was' if len(conflicts) == 1 else 'were'} stored by another client while this "
             "upload was under way; nothing of it was replaced.",
             names=conflicts,
             report=report,
@@ -121,15 +111,10 @@ def _raise(results: Sequence[ResourceResult], report: Report) -> NoReturn:
     for file in failed:
         by_reason.setdefault(file.reason, []).append(file.name)
     shown = " ".join(
-        f"{_listed(names)}: {reason.rstrip('.')}." for reason, names in list(by_reason.items())[:_NAMES_SHOWN]
+        f"{first_of(names)}: {reason.rstrip('.')}." for reason, names in list(by_reason.items())[:_REASONS_SHOWN]
     )
     raise IncompleteUploadError(
         f"{len(failed)} of {len(report.files)} files are not stored ({report.summary}). {shown} Mend that, then "
         "run the same call with exist_ok=True: it sends what is missing.",
         report=report,
     ) from first_error
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:_NAMES_SHOWN])
-    return shown if len(names) <= _NAMES_SHOWN else f"{shown} and {len(names) - _NAMES_SHOWN} more"

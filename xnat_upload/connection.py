@@ -18,7 +18,7 @@ import requests.adapters
 import requests.auth
 
 from xnat_upload import retry
-from xnat_upload.answers import Answer, refusal
+from xnat_upload.answers import Answer, not_logged_in, refusal
 from xnat_upload.errors import AuthenticationError, ServerError, ServerUnavailableError, XnatUploadError
 from xnat_upload.settings import TransferSettings
 
@@ -145,7 +145,7 @@ class Connection:
                 method, path, params=params, body=body, headers={**headers, "Cookie": cookies}, auth=_SessionOnly()
             )
         if answer.is_login_page:
-            raise _not_logged_in(answer)
+            raise not_logged_in(answer)
         error = refusal(answer, doing=doing)
         if error:
             raise error
@@ -182,7 +182,7 @@ class Connection:
         auth = self._interface._http.auth or _SessionOnly()
         answer = self._exchange("GET", "/data/auth", headers=self._login_headers, auth=auth)
         if answer.is_login_page:
-            raise _not_logged_in(answer)
+            raise not_logged_in(answer)
         error = refusal(answer, doing="logging in")
         if error:
             raise error
@@ -310,12 +310,3 @@ def _without_request(error: requests.RequestException) -> requests.RequestExcept
     error.request = None
     error.response = None
     return error
-
-
-def _not_logged_in(answer: Answer) -> AuthenticationError:
-    return AuthenticationError(
-        f"{answer.url} was answered with a page to log in: the session has ended, the password has expired, or a proxy "
-        "wants a login of its own. Log in with a browser once, then give fresh credentials.",
-        status=answer.status,
-        url=answer.url,
-    )

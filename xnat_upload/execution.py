@@ -7,10 +7,10 @@ import threading
 from collections.abc import Sequence
 
 from xnat_upload.archive import Archive
-from xnat_upload.carrier import ResourceResult
-from xnat_upload.conclusion import names_taken, not_sent
+from xnat_upload.conclusion import not_sent
 from xnat_upload.errors import InvalidIdentifierError
-from xnat_upload.plan import Plan
+from xnat_upload.outcome import ResourceResult
+from xnat_upload.plan import Plan, names_taken
 from xnat_upload.progress import Listener, Meter, shown
 from xnat_upload.settings import TransferSettings
 from xnat_upload.store import Creation, Locks, ResourceStore

@@ -89,6 +89,8 @@ class Accession:
         Data type of each scan that existed when the session was read, by scan ID.
     scan_type_names : mapping of str to str
         What each scan calls itself (``type="T1"``), by scan ID: XNAT takes these names for scan IDs too.
+    resource_labels : mapping of str to frozenset of str
+        Labels of the resources that each scan had when the session was read, by scan ID.
 
     Raises
     ------
@@ -110,6 +112,7 @@ class Accession:
     session_type: str
     scan_types: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     scan_type_names: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    resource_labels: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_identifier(self.project_id, what="project ID")
@@ -195,6 +198,11 @@ class Resource:
 
     def __str__(self) -> str:
         return f"{self.scan}/resources/{self.label}"
+
+    @property
+    def was_there(self) -> bool:
+        """Whether the scan had it when the session was read."""
+        return self.label in self.scan.accession.resource_labels.get(self.scan.scan_id, ())
 
     @property
     def destination(self) -> Destination:

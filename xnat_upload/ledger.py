@@ -13,7 +13,7 @@ from xnat_upload.local_file import Fingerprint, fingerprint
 from xnat_upload.outcome import FileOutcome, Status
 from xnat_upload.plan import Action, Plan, Step
 
-_SETTLED_BY_PLAN = {Action.SKIP: Status.SKIPPED, Action.REFUSE: Status.NOT_SENT}
+_SETTLED_BY_PLAN = {Action.SKIP: Status.SKIPPED, Action.REFUSE: Status.FAILED}
 
 
 @dataclass

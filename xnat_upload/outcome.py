@@ -1,4 +1,4 @@
-"""What became of one file."""
+"""What became of one file, and of the files of one plan."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from xnat_upload.errors import XnatUploadError
 from xnat_upload.identifiers import Destination
 
 
@@ -70,3 +71,17 @@ class FileOutcome:
     def ok(self) -> bool:
         """Whether the archive holds the file, as far as it lets itself be asked."""
         return self.status in (Status.STORED, Status.SKIPPED, Status.UNPROVEN)
+
+
+@dataclass(frozen=True)
+class ResourceResult:
+    """What became of one plan: an outcome for each file, and the error that kept the rest from being stored.
+
+    `extra` are names that the archive lists though nobody here sent them, `conflicts` those that another client has
+    taken meanwhile.
+    """
+
+    outcomes: tuple[FileOutcome, ...]
+    error: XnatUploadError | None = None
+    extra: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from xnat_upload.errors import AlreadyExistsError
 from xnat_upload.identifiers import Resource
 from xnat_upload.listing import Listing, StoredFile
 from xnat_upload.local_file import Fingerprint, LocalFile
 from xnat_upload.settings import TransferSettings
-from xnat_upload.tables import aligned, readable_bytes, shown_first
+from xnat_upload.tables import aligned, first_of, readable_bytes, shown_first
 
 # Names that mean the same to every server version when they stand in a URL: 1.6 decodes nothing (measured).
 _SAFE_IN_URL = re.compile(r"[A-Za-z0-9._/-]+")
@@ -149,6 +150,16 @@ class Plan:
         from xnat_upload.notebook import plan_html  # only where a notebook asks
 
         return plan_html(self)
+
+
+def names_taken(plan: Plan) -> AlreadyExistsError:
+    """Make the error for a plan whose names are in the resource already."""
+    return AlreadyExistsError(
+        f"{first_of(plan.refused)} {'is' if len(plan.refused) == 1 else 'are'} in resource {plan.resource.label!r} of "
+        f"scan {plan.resource.scan.scan_id} already; nothing was sent. With exist_ok=True, files of the same bytes are "
+        "skipped and others replaced.",
+        names=plan.refused,
+    )
 
 
 def must_be_read(file: LocalFile, stored: StoredFile | None, *, exist_ok: bool) -> bool:

@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from xnat_upload.archive import Archive
+from xnat_upload.decision import decide
 from xnat_upload.errors import InvalidIdentifierError, XnatUploadError
 from xnat_upload.identifiers import Accession, Resource, Scan
-from xnat_upload.local_file import LocalFile, fingerprint
-from xnat_upload.plan import Plan, make_plan, must_be_read
+from xnat_upload.local_file import LocalFile
+from xnat_upload.plan import Plan
 from xnat_upload.request import StagedRequest
 from xnat_upload.scan_types import scan_type_for
 from xnat_upload.settings import TransferSettings
@@ -52,16 +53,11 @@ def plan_into(
     archive: Archive,
     settings: TransferSettings,
 ) -> Plan:
-    """Plan files for a resource; `scan_type` is None if its scan exists, and then the resource is listed."""
-    listed = archive.listing(resource) if scan_type is None else {}
-    fingerprints = {
-        file.name: fingerprint(file) for file in files if must_be_read(file, listed.get(file.name), exist_ok=exist_ok)
-    }
-    return make_plan(
+    """Plan files for a resource, which is listed if it was there when the session was read."""
+    return decide(
         resource,
         files,
-        listed=listed,
-        fingerprints=fingerprints,
+        listed=archive.listing(resource) if resource.was_there else {},
         exist_ok=exist_ok,
         scan_type=scan_type,
         settings=settings,

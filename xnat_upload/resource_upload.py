@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xnat_upload.archive import Archive
-from xnat_upload.conclusion import names_taken, not_sent
+from xnat_upload.conclusion import not_sent
+from xnat_upload.decision import decide
 from xnat_upload.errors import XnatUploadError
 from xnat_upload.identifiers import Accession, Resource, Scan
 from xnat_upload.listing import Listing
-from xnat_upload.local_file import fingerprint
 from xnat_upload.manifest import ResourceRows, SessionRows
 from xnat_upload.outcome import Status
-from xnat_upload.plan import Plan, make_plan, must_be_read
+from xnat_upload.plan import names_taken
 from xnat_upload.scan_types import scan_type_for
 from xnat_upload.settings import TransferSettings
 from xnat_upload.staging import stage
@@ -74,8 +74,9 @@ def open_session(session: SessionRows, *, archive: Archive, locks: Locks) -> Ope
             opened.append(_open_resource(each, accession, scans=made, archive=archive, locks=locks))
         except XnatUploadError as error:
             opened.append(str(error))
-    # The scans have been checked against the session's own; the rest need not travel.
-    return OpenedSession(replace(accession, scan_types={}, scan_type_names={}), tuple(opened))
+    # What it holds has been looked at, and need not travel.
+    travelling = replace(accession, scan_types={}, scan_type_names={}, resource_labels={})
+    return OpenedSession(travelling, tuple(opened))
 
 
 def upload_resource(
@@ -102,7 +103,15 @@ def upload_resource(
     """
     resource = Resource(Scan(accession, each.scan_id), each.resource_id)
     try:
-        plan = _plan(resource, each, opened, root=root, exist_ok=exist_ok, settings=settings, server=archive.url(""))
+        plan = decide(
+            resource,
+            stage(each.files, root=root),
+            listed=opened.listed,
+            exist_ok=exist_ok,
+            scan_type=None,
+            settings=settings,
+            server=archive.url(""),
+        )
     except XnatUploadError as error:
         return (FileResult(Status.NOT_SENT.value, str(error)),) * len(each.files)
     store = _OpenedStore(plan, archive=archive, creation=Creation(archive, locks=locks), locks=locks)
@@ -122,9 +131,10 @@ class _OpenedStore(ResourceStore):
 
     created = False
 
-    def prepare(self) -> None:
+    def prepare(self) -> bool:
         if not self.created:
             super().prepare()
+        return True  # what is in it beyond what was listed at the opening came later, as in any other upload
 
 
 def _open_resource(
@@ -132,43 +142,16 @@ def _open_resource(
 ) -> OpenedResource:
     scan = Scan(accession, each.scan_id)
     resource = Resource(scan, each.resource_id)
-    listed = archive.listing(resource) if each.scan_id in scans else {}
-    if listed:
-        names = {Path(file).name for file in each.files}
-        return OpenedResource({name: stored for name, stored in listed.items() if name in names}, created=False)
-    # XNAT saves the whole session for each thing that is made in it: one at a time (contract, write, "What an ideal
-    # uploader should do", 2).
-    with locks.hold(accession):
-        if each.scan_id not in scans:
-            archive.create_scan(scan, scan_type=each.scan_type or scan_type_for(accession.session_type))
-            scans.add(each.scan_id)
-        archive.create_resource(resource)
-    return OpenedResource({}, created=True)
-
-
-def _plan(
-    resource: Resource,
-    each: ResourceRows,
-    opened: OpenedResource,
-    *,
-    root: Path,
-    exist_ok: bool,
-    settings: TransferSettings,
-    server: str,
-) -> Plan:
-    files = stage(each.files, root=root)
-    listed = opened.listed
-    return make_plan(
-        resource,
-        files,
-        listed=listed,
-        fingerprints={
-            file.name: fingerprint(file)
-            for file in files
-            if must_be_read(file, listed.get(file.name), exist_ok=exist_ok)
-        },
-        exist_ok=exist_ok,
-        scan_type=None,
-        settings=settings,
-        server=server,
-    )
+    listed = archive.listing(resource) if resource.was_there else {}
+    created = not listed
+    if created:
+        # XNAT saves the whole session for each thing that is made in it: one at a time (contract, write, "What an ideal
+        # uploader should do", 2).
+        with locks.hold(accession):
+            if each.scan_id not in scans:
+                archive.create_scan(scan, scan_type=each.scan_type or scan_type_for(accession.session_type))
+                scans.add(each.scan_id)
+            if not archive.create_resource(resource) and not resource.was_there:
+                listed = archive.listing(resource)  # another client has made it since the session was read
+    names = {Path(file).name for file in each.files}
+    return OpenedResource({name: stored for name, stored in listed.items() if name in names}, created=created)

@@ -54,14 +54,14 @@ class Creation:
         self._locks = locks
         self._created: set[Scan] = set()
 
-    def ensure(self, plan: Plan) -> None:
-        """Make sure that the scan and the resource of a plan exist."""
+    def ensure(self, plan: Plan) -> bool:
+        """Make sure that the scan and the resource of a plan exist; True if the resource was made now."""
         scan = plan.resource.scan
         with self._locks.hold(scan.accession):
             if plan.scan_type is not None and scan not in self._created:
                 self._archive.create_scan(scan, scan_type=plan.scan_type)
                 self._created.add(scan)
-            self._archive.create_resource(plan.resource)
+            return self._archive.create_resource(plan.resource)
 
 
 class ResourceStore:
@@ -77,9 +77,9 @@ class ResourceStore:
         """Be the only writer of the resource in this process, while the context lasts."""
         return self._locks.hold(self._plan.resource)
 
-    def prepare(self) -> None:
-        """Make sure that the scan and the resource exist and may be written."""
-        self._creation.ensure(self._plan)
+    def prepare(self) -> bool:
+        """Make sure that the scan and the resource exist and may be written; False if the plan did not know of it."""
+        return self._creation.ensure(self._plan) or self._plan.resource.was_there
 
     def put(self, shipment: Shipment, body: SentBody, *, content_type: str, overwrite: bool) -> tuple[str, ...]:
         """Send one request, once; return the names that were refused as existing."""

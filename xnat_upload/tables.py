@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 # Longer lists are cut: what went wrong comes first, and the whole is in the exports.
 LONGEST_TABLE = 40
 _MOST_WRONG = 200
+_NAMES_IN_A_SENTENCE = 3
 
 
 def readable_bytes(size_bytes: float) -> str:
@@ -24,6 +25,19 @@ def readable_bytes(size_bytes: float) -> str:
         if size_bytes < 1024:
             return f"{size_bytes:.1f} {unit}"
     return f"{size_bytes / 1024:.1f} TiB"
+
+
+def first_of(names: Sequence[str]) -> str:
+    """Name a few files in a sentence, and count the others.
+
+    Examples
+    --------
+    >>> first_of(["a.nii", "b.nii", "c.nii", "d.nii"])
+    "'a.nii', 'b.nii', 'c.nii' and 1 more"
+    """
+    shown = ", ".join(repr(name) for name in names[:_NAMES_IN_A_SENTENCE])
+    more = len(names) - _NAMES_IN_A_SENTENCE
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def shown_first(wrong: Sequence[int], total: int, *, longest: int = LONGEST_TABLE) -> list[int]:

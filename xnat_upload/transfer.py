@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from xnat_upload.carrier import Carrier, ResourceResult, Store
+from xnat_upload.carrier import Carrier, Store
+from xnat_upload.outcome import ResourceResult
 from xnat_upload.plan import Plan
 from xnat_upload.settings import TransferSettings
 

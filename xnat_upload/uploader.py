@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xnat_upload.access import ArchiveAccess
-from xnat_upload.carrier import ResourceResult
 from xnat_upload.cohort import upload_with_threads
 from xnat_upload.cohort_report import CohortReport
-from xnat_upload.conclusion import conclude, names_taken, not_planned
+from xnat_upload.conclusion import conclude, not_planned
 from xnat_upload.errors import XnatUploadError
 from xnat_upload.execution import carry_out
 from xnat_upload.identifiers import Resource
 from xnat_upload.manifest import Manifest
 from xnat_upload.manifest_source import ManifestSource
-from xnat_upload.plan import Plan
+from xnat_upload.outcome import ResourceResult
+from xnat_upload.plan import Plan, names_taken
 from xnat_upload.preparation import plan_into, prepare, together
 from xnat_upload.progress import Listener
 from xnat_upload.report import Report
