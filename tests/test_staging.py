@@ -149,9 +149,6 @@ def test_a_name_that_xnat_cannot_hold_is_refused_before_anything_is_sent(root: P
     "given",
     [
         "",
-        ".",
-        "./",
-        "././.",
         "..",
         "../outside/secret.dcm",
         "series/../../outside/secret.dcm",
@@ -176,10 +173,25 @@ def test_a_path_that_names_nothing_inside_the_root_is_unsafe(root: Path, given: 
     assert is_readable(caught.value)
 
 
-def test_the_root_itself_or_what_lies_beside_it_is_unsafe(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("keep_paths", [False, True])
+def test_the_root_itself_stands_for_all_files_below_it(root: Path, keep_paths: bool) -> None:
+    (root / "linked").symlink_to(root / "a.dcm")
+    names = ["a.dcm", "linked", "series/b.dcm", "series/deep/c.dcm"]
+    for named in (".", "./", "././.", root, Path()):
+        staged = stage(named, root=root, keep_paths=keep_paths)
+        assert [file.name for file in staged] == [name if keep_paths else Path(name).name for name in names]
+        assert [file.path for file in staged] == [root / name for name in names]
+
+
+def test_the_root_itself_is_empty_or_holds_files(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match="holds no file"):
+        stage(".", root=tmp_path)
+
+
+def test_what_lies_beside_the_root_is_unsafe(root: Path, tmp_path: Path) -> None:
     (tmp_path / "root-2").mkdir()
     (tmp_path / "root-2" / "a.dcm").touch()
-    for named in (root, tmp_path, tmp_path / "root-2" / "a.dcm", tmp_path / "outside" / "secret.dcm"):
+    for named in (tmp_path, tmp_path / "root-2" / "a.dcm", tmp_path / "outside" / "secret.dcm"):
         with pytest.raises(UnsafePathError):
             stage(named, root=root)
 

@@ -43,7 +43,7 @@ class UploadRequest:
     Parameters
     ----------
     files : path or iterable of paths
-        Relative to the root, or absolute inside it; a directory stands for all files below it.
+        Relative to the root, or absolute inside it; a directory stands for all files below it, and ``"."`` for all.
     hub_project_id, accession_id, scan_id, resource_id : str
         Where they go.
     net_id : str, optional

@@ -55,7 +55,7 @@ def stage(
     Parameters
     ----------
     files : path or iterable of paths
-        Relative to `root`, or absolute and inside it.
+        Relative to `root`, or absolute and inside it; ``"."`` and `root` itself stand for all that is in it.
     root : path
         The directory that nothing may leave, not even by a symbolic link.
     keep_paths : bool
@@ -100,7 +100,9 @@ def stage(
 def _inside(given: str | os.PathLike[str], *, root: Path, given_root: Path) -> PurePosixPath:
     """Make a caller's path relative to the root, by its text alone; what its links do is `_resolve`'s business."""
     text = os.fspath(given)
-    path = PurePosixPath(text) if isinstance(text, str) else PurePosixPath()
+    if not isinstance(text, str):
+        raise UnsafePathError(f"{quoted(text)} is bytes; name files by text or by a path.")
+    path = PurePosixPath(text)
     if ".." in path.parts:
         raise UnsafePathError(
             f"{quoted(text)} has a '..' component; name files by their path inside {quoted(given_root)}."
@@ -112,8 +114,10 @@ def _inside(given: str | os.PathLike[str], *, root: Path, given_root: Path) -> P
                 f"{quoted(text)} is outside {quoted(given_root)}, where the files of this upload must lie."
             )
         path = path.relative_to(tops[0])
-    if not path.parts or "\0" in path.as_posix():
-        raise UnsafePathError(f"{quoted(text)} does not name a file or directory inside {quoted(given_root)}.")
+    if not text or "\0" in path.as_posix():
+        raise UnsafePathError(
+            f"{quoted(text)} does not name a file or directory inside {quoted(given_root)}. All that is in it is '.'."
+        )
     return path
 
 
