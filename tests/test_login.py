@@ -5,18 +5,21 @@ from __future__ import annotations
 import base64
 import logging
 import pickle
+import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import pyxnat
 import requests
 
 from tests.conftest import SandboxHospital
 from tests.hospital import IMPATIENT
 from xnat_upload import (
     AuthenticationError,
+    IncompleteUploadError,
     InvalidIdentifierError,
     Report,
     ServerUnavailableError,
@@ -47,6 +50,47 @@ def test_the_login_is_checked_at_once(ward: SandboxHospital) -> None:
         Uploader.connect(ward.server, user=ward.user, password="wrong")
     assert caught.value.status == 401
     assert caught.value.url == f"{ward.server}/data/auth"
+
+
+@pytest.mark.parametrize("password", ["geheimä", "geheim€", "пароль", "a:b c"])
+def test_a_password_outside_ascii_logs_in(ward: SandboxHospital, password: str) -> None:
+    user = f"müller{ward.project_id}"
+    ward.sandbox.add_user(user, password)
+    with Uploader.connect(ward.server, user=user, password=password) as uploader:
+        assert uploader.user
+    interface = pyxnat.Interface(ward.server, user, password)
+    with Uploader(interface) as uploader:
+        assert uploader.user
+    assert interface._http.auth == (user, password)
+
+
+def test_a_refused_login_is_not_tried_again_by_each_request(
+    ward: SandboxHospital, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Twenty refused logins lock an account, and a long job whose token has run out makes thousands of requests.
+    requests_ = [
+        UploadRequest(
+            files="CT_small.dcm",
+            root=images,
+            hub_project_id=ward.hub_project_id,
+            accession_id=ward.accession_id,
+            scan_id="4",
+            resource_id=f"R{number}",
+        )
+        for number in range(12)
+    ]
+    with ward.connect() as uploader:
+        ward.sandbox.clear_requests()
+        with ward.sandbox.inject(Refuse(401, times=None)):
+            with pytest.raises(IncompleteUploadError, match="401"):
+                uploader.upload_many(requests_)
+            assert sum(request.path.endswith("/data/auth") for request in ward.sandbox.requests) == 1
+        ward.sandbox.forget_sessions()
+        with pytest.raises(IncompleteUploadError):
+            uploader.upload_many(requests_)
+        now = time.monotonic
+        monkeypatch.setattr("time.monotonic", lambda: now() + 601)
+        assert uploader.upload_many(requests_).ok
 
 
 def test_no_answer_is_not_taken_for_a_wrong_password() -> None:

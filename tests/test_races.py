@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,8 +29,10 @@ from xnat_upload import (
     Status,
     Uploader,
     UploadInterrupted,
+    UploadRequest,
     XnatUploadError,
 )
+from xnat_upload.sandbox.faults import Fault, Refuse
 
 SMALL_BATCHES = replace(IMPATIENT, batch_files=4, large_file_bytes=30_000)
 
@@ -152,6 +155,40 @@ def test_what_another_client_stored_alike_after_the_plan_is_not_sent_again(
     assert stored(ward) == {"new": b"ours", "same": b"the same", "seg": b"our bytes"}
 
 
+@pytest.mark.parametrize(
+    ("theirs", "reading", "reason"),
+    [
+        (b"their bytes", None, "meanwhile"),
+        (b"<html>their page</html>", None, "meanwhile"),
+        (bytes(300_000), None, "meanwhile"),
+        (b"their bytes", Refuse(500, method="GET", path="files/seg"), "could not be seen"),
+    ],
+)
+def test_another_clients_file_is_a_conflict_whatever_is_in_it(
+    ward: SandboxHospital,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    theirs: bytes,
+    reading: Fault | None,
+    reason: str,
+) -> None:
+    monkeypatch.setattr("xnat_upload.exchange._ANSWER_BYTES", 200_000)  # no answer is longer, but a file may be
+    folder = folder_with(tmp_path / "ours", seg=b"our bytes")
+    ward.put("4", "SEG", "other", b"was there")
+    with ward.connect() as uploader:
+        plan = plan_for(uploader, ward, folder)
+        ward.put("4", "SEG", "seg", theirs)
+        with ward.sandbox.inject(Refuse(503, method="PUT", path="/files/")), ExitStack() as faults:
+            if reading is not None:
+                faults.enter_context(ward.sandbox.inject(reading))
+            with pytest.raises(AlreadyExistsError) as caught:
+                uploader.run(plan)
+    assert caught.value.names == ("seg",)
+    assert caught.value.report is not None
+    assert reason in caught.value.report.files[0].reason
+    assert stored(ward)["seg"] == theirs
+
+
 @pytest.mark.parametrize("round_", range(24))
 def test_two_uploaders_race_for_one_name_and_at_most_one_wins(
     ward: SandboxHospital, tmp_path: Path, round_: int
@@ -214,6 +251,36 @@ def test_ctrl_c_stops_and_the_report_says_what_is_stored(ward: SandboxHospital, 
         again = send(uploader, ward, tmp_path, exist_ok=True)
     assert again.count("skipped") == report.count("stored")
     assert stored(ward) == content
+
+
+def test_after_ctrl_c_nothing_more_is_made_in_the_archive(ward: SandboxHospital, tmp_path: Path) -> None:
+    folder_with(tmp_path, seg=b"a segmentation")
+    requests = [
+        UploadRequest(
+            files="seg",
+            root=tmp_path,
+            hub_project_id=ward.hub_project_id,
+            accession_id=ward.accession_id,
+            scan_id=f"new{number}",
+            resource_id="SEG",
+        )
+        for number in range(12)
+    ]
+    pressed = threading.Event()
+
+    def press(progress: Progress) -> None:
+        if progress.files_done and not pressed.is_set():
+            pressed.set()
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.5)  # the one worker waits here until the main thread has heard of it
+
+    with ward.connect(settings=replace(IMPATIENT, workers=1)) as uploader:
+        with pytest.raises(UploadInterrupted) as caught:
+            uploader.upload_many(requests, progress=press)
+        accession = uploader.locate(ward.hub_project_id, ward.accession_id)
+    report = caught.value.report
+    assert [file.status for file in report.files] == [Status.STORED] + [Status.NOT_SENT] * 11
+    assert set(accession.scan_types) == {"4", "new0"}
 
 
 def test_a_cancelled_task_stops_its_upload(ward: SandboxHospital, tmp_path: Path) -> None:

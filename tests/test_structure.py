@@ -23,9 +23,11 @@ PACKAGE = Path(xnat_upload.__file__).parent
 ROWS = """
     errors  columns  progress  settings  tables
     listing  answers  credentials  identifiers  local_file  manifest_source  retry  scan_types
-    connection  outcome  plan  staging  verification
-    archive  decision  exports  ledger  packing  request
-    carrier  manifest  preparation  readiness  report  store
+    exchange  outcome  plan  staging  verification
+    connection  decision  exports  ledger  packing  request
+    contention  manifest  projects  report
+    archive  carrier
+    preparation  readiness  store
     access  conclusion  transfer
     execution  resource_upload
     cohort_report

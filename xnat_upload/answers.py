@@ -170,6 +170,23 @@ def not_logged_in(answer: Answer) -> AuthenticationError:
     )
 
 
+def table_rows(answer: Answer) -> list[dict[str, str]]:
+    """Give the rows of a table.
+
+    Raises
+    ------
+    ServerError
+        It is none.
+    """
+    try:
+        rows = answer.json()["ResultSet"]["Result"]
+    except (KeyError, TypeError) as error:
+        raise answer.error("with a table that lacks its rows") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise answer.error("with a table whose rows are none")
+    return rows
+
+
 def _seconds(retry_after: str) -> float | None:
     """Read ``Retry-After``: seconds, or a date (RFC 9110 §10.2.3)."""
     if not retry_after:

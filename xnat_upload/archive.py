@@ -6,22 +6,23 @@ that nothing happened (measured), so what creates looks before it complains.
 
 from __future__ import annotations
 
-import hashlib
-import html
-import threading
 from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from xnat_upload import retry
+from xnat_upload.answers import table_rows
 from xnat_upload.connection import Body, Connection
 from xnat_upload.errors import (
     AlreadyExistsError,
     NotFoundError,
     PermissionDeniedError,
     ServerError,
+    ServerUnavailableError,
 )
-from xnat_upload.identifiers import Accession, Resource, Scan, check_hub_project_id, check_identifier
+from xnat_upload.identifiers import Accession, Resource, Scan, check_identifier
 from xnat_upload.listing import StoredFile, read_listing
+from xnat_upload.projects import Projects
 from xnat_upload.scan_types import session_type_of
 
 if TYPE_CHECKING:
@@ -35,35 +36,15 @@ class Archive:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._projects: dict[str, str] = {}
-        self._projects_lock = threading.Lock()
+        self._projects = Projects(connection)
 
     def url(self, path: str) -> str:
         """Give the absolute address of a path; built on what the user gave, never on what a listing says."""
         return self.connection.server + path
 
     def project_id(self, hub_project_id: str) -> str:
-        """Find XNAT's ID of the project whose secondary ID is exactly this.
-
-        The server ignores a filter on secondary IDs for ordinary users, so all are listed and compared here (contract,
-        read §2.1). The list is kept, and read once more before a project is called missing.
-
-        Raises
-        ------
-        NotFoundError
-            No project that this user may see has this secondary ID.
-        """
-        check_hub_project_id(hub_project_id)
-        with self._projects_lock:
-            if hub_project_id not in self._projects:
-                self._projects = self._list_projects()
-            found = self._projects.get(hub_project_id)
-        if found is None:
-            raise NotFoundError(
-                f"No project with the secondary ID {hub_project_id!r} is visible to this user. Secondary IDs are "
-                "compared exactly, upper and lower case included; check the ID, and the user's membership."
-            )
-        return found
+        """Find XNAT's ID of the project whose secondary ID is exactly this; see `Projects.id_of`."""
+        return self._projects.id_of(hub_project_id)
 
     def locate(self, hub_project_id: str, accession_id: str) -> Accession:
         """Find the session whose label (or experiment ID) is the accession ID in that project.
@@ -136,10 +117,18 @@ class Archive:
             The user may not edit the project.
         """
         doing = "creating the resource"
+        lost = False
         try:
-            self.connection.ask("PUT", str(resource), doing=doing)
+            for attempt in retry.attempts(self.connection.settings, doing=doing):
+                with attempt:
+                    try:
+                        self.connection.send("PUT", str(resource), doing=doing)
+                    except ServerUnavailableError as error:
+                        lost = lost or error.may_have_arrived
+                        raise
         except AlreadyExistsError:
-            return False
+            # After a lost answer it is most likely the one that was made then, and an empty one may pass for it.
+            return lost and not self.listing(resource)
         except ServerError:
             if not self._exists(str(resource), doing=doing):
                 raise
@@ -171,10 +160,9 @@ class Archive:
     def served_md5(self, resource: Resource, name: str) -> str | None:
         """Read a file back and give its MD5; None if the archive serves no such file."""
         try:
-            answer = self.connection.ask("GET", resource.file_path(name), doing="reading a file back")
+            return self.connection.md5(resource.file_path(name), doing="reading a file back")
         except NotFoundError:
             return None
-        return hashlib.md5(answer.body, usedforsecurity=False).hexdigest()
 
     def refresh_checksums(self, resource: Resource) -> None:
         """Let the archive compute the MD5 of every file of the resource anew, and do nothing else.
@@ -237,17 +225,6 @@ class Archive:
             return False
         return True
 
-    def _list_projects(self) -> dict[str, str]:
-        answer = self.connection.ask("GET", "/data/projects", doing="listing the projects", params={"format": "json"})
-        found: dict[str, str] = {}
-        for row in table_rows(answer):
-            secondary_id, project_id = row.get("secondary_ID") or row.get("secondary_id"), row.get("ID")
-            if isinstance(secondary_id, str) and secondary_id and project_id:
-                # A secondary ID that came as a query parameter was stored XML-escaped (contract, read §0.2).
-                found.setdefault(html.unescape(secondary_id), project_id)
-                found[secondary_id] = project_id
-        return found
-
     def _experiment_id(self, project_id: str, label: str) -> str | None:
         answer = self.connection.ask(
             "GET",
@@ -287,23 +264,6 @@ class Archive:
                 for scan in scans
             },
         )
-
-
-def table_rows(answer: Answer) -> list[dict[str, str]]:
-    """Give the rows of a table.
-
-    Raises
-    ------
-    ServerError
-        It is none.
-    """
-    try:
-        rows = answer.json()["ResultSet"]["Result"]
-    except (KeyError, TypeError) as error:
-        raise answer.error("with a table that lacks its rows") from error
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise answer.error("with a table whose rows are none")
-    return rows
 
 
 def _xml(answer: Answer) -> etree._Element:

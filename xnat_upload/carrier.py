@@ -20,6 +20,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from xnat_upload import retry
+from xnat_upload.contention import ContestedStore, settle_refused_names, yield_to_other
 from xnat_upload.decision import decide
 from xnat_upload.errors import (
     ChangedFileError,
@@ -41,8 +42,8 @@ logger = logging.getLogger(__name__)
 _POLL_SECONDS = 2.0
 
 
-class Store(Protocol):
-    """One resource of an archive."""
+class Store(ContestedStore, Protocol):
+    """One resource of an archive, to be written."""
 
     def hold(self) -> AbstractContextManager[None]:
         """Be the only writer while the context lasts."""
@@ -53,17 +54,8 @@ class Store(Protocol):
     def put(self, shipment: Shipment, body: SentBody, *, content_type: str, overwrite: bool) -> tuple[str, ...]:
         """Send one request, once; return the names that were refused as existing."""
 
-    def listing(self) -> Listing:
-        """List what is stored."""
-
     def served_bytes(self, name: str) -> int | None:
         """Give the size on the archive's disk."""
-
-    def served_md5(self, name: str) -> str | None:
-        """Give the MD5 of the bytes that the archive would serve; None if it serves none."""
-
-    def refresh_checksums(self) -> None:
-        """Let the archive compute its MD5s anew, so that its listing tells what is on its disk."""
 
     def url(self, name: str) -> str:
         """Give the absolute address of a file."""
@@ -112,6 +104,8 @@ class Carrier:
         error: XnatUploadError | None = None
         try:
             if self._plan.shipments:
+                if self._stop.is_set():
+                    raise Stopped
                 self._prepare()
                 lost = (
                     ServerUnavailableError("An earlier attempt was lost with its process.") if self._resumed else None
@@ -178,7 +172,7 @@ class Carrier:
             self._settle_refused(shipment, error)
             raise
         if taken:
-            self._conflict(taken)
+            settle_refused_names(taken, store=self._store, ledger=self._ledger)
 
     def _send(self, shipment: Shipment, *, overwrite: bool) -> list[Step]:
         """Send one request, once, and return what was refused as existing."""
@@ -206,7 +200,7 @@ class Carrier:
             return shipment, overwrite
         listed = self._settled_listing(shipment) if lost.still_working else self._store.listing()
         again, strange = self._sort(shipment.steps, listed)
-        self._yield_to_other(strange)
+        yield_to_other(strange, store=self._store, ledger=self._ledger)
         return replace(shipment, steps=tuple(again)), True
 
     def _sort(self, steps: Iterable[Step], listed: Listing) -> tuple[list[Step], list[Step]]:
@@ -254,41 +248,7 @@ class Carrier:
             self._ledger.fail(shipment.steps, f"what became of it is not known: {error}")
         else:
             self._ledger.fail(again, str(error))
-            self._yield_to_other(strange)
-
-    def _yield_to_other(self, strange: list[Step]) -> None:
-        """Another client's file is listed under a name that we were writing too: say which bytes are there now.
-
-        XNAT tells two writers apart only when both are done. The loser's bytes may lie over the winner's then, under
-        the winner's MD5, and only the loser can find that out (contract, write §5.2, "data files are not locked").
-        """
-        damaged = [
-            step for step in strange if self._store.served_md5(step.file.name) == self._ledger.fingerprint(step).md5
-        ]
-        if damaged:
-            self._store.refresh_checksums()
-        self._ledger.fail(
-            damaged,
-            "another client stored this name at the same moment; its entry is listed, but the bytes are ours now. "
-            "Agree with its owner whose file it is, and upload that one with exist_ok=True",
-        )
-        self._ledger.conflict(
-            [step for step in strange if step not in damaged],
-            "another client stored a different file under this name meanwhile",
-        )
-
-    def _conflict(self, taken: list[Step]) -> None:
-        """XNAT refused names that were not listed before: say whose they are, as far as that can be known."""
-        listed = self._store.listing()
-        self._ledger.conflict(
-            [step for step in taken if step.file.name in listed],
-            "another client stored a file under this name meanwhile; nothing was replaced",
-        )
-        self._ledger.fail(
-            [step for step in taken if step.file.name not in listed],
-            "the archive holds unlisted bytes under this name: the leftover of an upload that broke off, or one that "
-            "is under way. Once no other upload is running, run again with exist_ok=True to replace them",
-        )
+            yield_to_other(strange, store=self._store, ledger=self._ledger)
 
     def _verify_and_mend(self, *, may_mend: bool) -> None:
         if not self._ledger.awaiting:

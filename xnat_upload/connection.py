@@ -7,11 +7,12 @@ in and not otherwise. When the session has ended, one thread logs in again for a
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
 
 import requests
 import requests.adapters
@@ -19,7 +20,8 @@ import requests.auth
 
 from xnat_upload import retry
 from xnat_upload.answers import Answer, not_logged_in, refusal
-from xnat_upload.errors import AuthenticationError, ServerError, ServerUnavailableError, XnatUploadError
+from xnat_upload.errors import AuthenticationError, XnatUploadError
+from xnat_upload.exchange import exchange
 from xnat_upload.settings import TransferSettings
 
 if TYPE_CHECKING:
@@ -27,9 +29,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_ERROR_PAGE_BYTES = 64 * 1024
-# A listing of 100,000 files is 40 MiB; what is longer than this is no listing.
-_ANSWER_BYTES = 256 * 1024 * 1024
+# XNAT locks an account for an hour after twenty refused logins (by default). A service that goes on for days must not
+# be the one who does that, and must come back by itself when the account does.
+_REFUSED_LOGIN_SECONDS = 600
 # A narrow Accept is answered 406, even with ?format= (contract, read §0.3); a name like a browser's must show a token.
 _HEADERS = {"Accept": "*/*", "User-Agent": "xnat-upload (python-requests)"}
 
@@ -74,6 +76,7 @@ class Connection:
         # The cookies of the last login, sent as they were then: an answer to an ended session brings a new, anonymous
         # JSESSIONID, and one that comes late must not take the place of the renewed one (contract, read §1.3).
         self._cookies: str | None = None
+        self._refused: tuple[AuthenticationError, float] | None = None
         self._user = ""
 
     def __repr__(self) -> str:
@@ -115,6 +118,22 @@ class Connection:
                 return self.send(method, path, doing=doing, params=params)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
+    def md5(self, path: str, *, doing: str) -> str:
+        """Read what is served under a path, patiently and block by block, and give its MD5.
+
+        Raises
+        ------
+        XnatUploadError
+            As `ask`.
+        """
+        self.login()
+        for attempt in retry.attempts(self.settings, doing=doing):
+            with attempt:
+                digest = hashlib.md5(usedforsecurity=False)
+                self.send("GET", path, doing=doing, into=digest.update)
+                return digest.hexdigest()
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
     def send(
         self,
         method: str,
@@ -124,8 +143,14 @@ class Connection:
         params: Mapping[str, str] | None = None,
         body: Body | None = None,
         content_type: str | None = None,
+        into: Callable[[bytes], object] | None = None,
     ) -> Answer:
         """Send one request once, or twice if the session had ended, and return whatever is no refusal.
+
+        Parameters
+        ----------
+        into : callable, optional
+            Is given the blocks of what a success brings, of any length, which are not kept then.
 
         Raises
         ------
@@ -136,14 +161,21 @@ class Connection:
         if cookies is None:
             cookies = self._renew(None)
         headers = {"Content-Type": content_type} if content_type else {}
-        answer = self._exchange(
-            method, path, params=params, body=body, headers={**headers, "Cookie": cookies}, auth=_SessionOnly()
-        )
-        if answer.status == 401 or answer.is_login_page:
-            cookies = self._renew(cookies)
-            answer = self._exchange(
-                method, path, params=params, body=body, headers={**headers, "Cookie": cookies}, auth=_SessionOnly()
+
+        def exchanged(cookies: str) -> Answer:
+            return self._exchange(
+                method,
+                path,
+                params=params,
+                body=body,
+                headers={**headers, "Cookie": cookies},
+                into=into,
+                auth=_SessionOnly(),
             )
+
+        answer = exchanged(cookies)
+        if answer.status == 401 or answer.is_login_page:
+            answer = exchanged(self._renew(cookies))
         if answer.is_login_page:
             raise not_logged_in(answer)
         error = refusal(answer, doing=doing)
@@ -168,13 +200,22 @@ class Connection:
             if self._cookies is None or self._cookies == ended:
                 if ended is not None:
                     logger.info("The session has ended; logging in again.")
-                self._user = self._log_in()
+                self._user = self._log_in_unless_refused()
                 self._cookies = "; ".join(
                     f"{cookie.name}={cookie.value}"
                     for cookie in self._interface._http.cookies
                     if cookie.name != "SESSION_EXPIRATION_TIME"  # a message to browsers, with quotes in it
                 )
             return self._cookies
+
+    def _log_in_unless_refused(self) -> str:
+        if self._refused is not None and time.monotonic() < self._refused[1]:
+            raise self._refused[0]
+        try:
+            return self._log_in()
+        except AuthenticationError as error:
+            self._refused = error, time.monotonic() + _REFUSED_LOGIN_SECONDS
+            raise
 
     def _log_in(self) -> str:
         # /data/JSESSION answers 200 to anybody; only /data/auth says whether the login counts (contract, read §1.4).
@@ -206,9 +247,9 @@ class Connection:
         params: Mapping[str, str] | None = None,
         body: Body | None = None,
         headers: Mapping[str, str] | None = None,
+        into: Callable[[bytes], object] | None = None,
         auth: Any,
     ) -> Answer:
-        """Send one request and read its answer, turning whatever requests raises into this package's own errors."""
         url = self.server + path
         # urllib3 sends under the timeout for connecting. An archive may well pause longer than that while it takes a
         # body, and the connection is there by then: the resource was asked for over it.
@@ -224,11 +265,8 @@ class Connection:
             # Named here, because REQUESTS_CA_BUNDLE in the environment would win over the session's own bundle.
             "verify": None if self._interface._http.verify is True else self._interface._http.verify,
         }
-        try:
-            with getattr(self._interface, method.lower())(path, **options) as response:
-                return _read(response, method=method, url=url)
-        except requests.RequestException as error:
-            raise _translated(error, method=method, url=url) from _without_request(error)
+        call = getattr(self._interface, method.lower())
+        return exchange(call, path, method=method, url=url, into=into, options=options)
 
     def _session_id(self) -> str | None:
         values = [cookie.value for cookie in list(self._interface._http.cookies) if cookie.name == "JSESSIONID"]
@@ -244,6 +282,9 @@ def _with_own_pool(interface: pyxnat.Interface, *, server: str, connections: int
     ours = requests.Session()
     for attribute in ("auth", "proxies", "hooks", "params", "verify", "cert", "trust_env"):
         setattr(ours, attribute, getattr(theirs, attribute))
+    if isinstance(ours.auth, tuple):
+        # requests would write them in Latin-1, where it can at all; XNAT reads UTF-8 (contract, read §1.2).
+        ours.auth = requests.auth.HTTPBasicAuth(*(each.encode() for each in ours.auth))
     ours.cookies.update(theirs.cookies)
     ours.headers.update(theirs.headers)
     for prefix, adapter in theirs.adapters.items():
@@ -254,59 +295,3 @@ def _with_own_pool(interface: pyxnat.Interface, *, server: str, connections: int
     twin.__dict__.update(interface.__dict__)
     twin._http, twin._server = ours, server
     return twin
-
-
-def _read(response: requests.Response, *, method: str, url: str) -> Answer:
-    """Read an answer as far as it may be long: an error page is cut, a listing that is too long is an error."""
-    good = response.status_code == 200
-    most = _ANSWER_BYTES if good else _ERROR_PAGE_BYTES
-    body = bytearray()
-    for block in response.iter_content(64 * 1024):
-        body += block
-        if len(body) > most:
-            break
-    if good and len(body) > most:
-        raise ServerError(
-            f"{method} {url} was answered with more than {most} bytes, which no answer of an XNAT should have.",
-            status=200,
-            url=url,
-        )
-    length = response.headers.get("Content-Length", "")
-    return Answer(
-        method=method,
-        url=url,
-        status=response.status_code,
-        content_type=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
-        body=bytes(body[:most]),
-        content_length=int(length) if length.isascii() and length.isdigit() else None,
-        location=response.headers.get("Location", ""),
-        retry_after=response.headers.get("Retry-After", ""),
-    )
-
-
-def _translated(error: requests.RequestException, *, method: str, url: str) -> XnatUploadError:
-    text = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
-        return ServerError(
-            f"The certificate of {urlsplit(url).netloc} cannot be verified. If the hospital has a certificate "
-            "authority of its own, give the path of its bundle: connect(…, verify='/path/to/ca.pem').",
-            url=url,
-        )
-    if isinstance(error, (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)):
-        never_arrived = isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error.args)
-        what = "no connection" if never_arrived else "no answer" if isinstance(error, requests.Timeout) else "broke off"
-        return ServerUnavailableError(
-            f"{method} {url}: {what} ({type(error).__name__}). Check that the archive is up and reachable, then run "
-            "the same call again.",
-            may_have_arrived=not never_arrived,
-            still_working=isinstance(error, requests.ReadTimeout),
-            url=url,
-        )
-    return ServerError(f"{method} {url} could not be sent or its answer not be read: {type(error).__name__}.", url=url)
-
-
-def _without_request(error: requests.RequestException) -> requests.RequestException:
-    """Drop what holds the headers, and so the password or the session, from an error that may be logged or kept."""
-    error.request = None
-    error.response = None
-    return error

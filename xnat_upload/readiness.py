@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xnat_upload.archive import Archive, table_rows
+from xnat_upload.answers import table_rows
+from xnat_upload.archive import Archive
 from xnat_upload.errors import NotFoundError, PermissionDeniedError, ServerError, XnatUploadError, quoted
 from xnat_upload.identifiers import Accession
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from xnat_upload.carrier import Carrier, Store
 from xnat_upload.outcome import ResourceResult
@@ -52,12 +52,16 @@ def transfer(
             Carrier(plan, store_for(plan), settings=settings, stop=stop, moved=moved, done=done, resumed=resumed)
             for plan in plans
         ]
-        running = [pool.submit(carrier.carry_out) for carrier in carriers]
+        running: list[Future[ResourceResult]] = []
         try:
+            for carrier in carriers:
+                running.append(pool.submit(carrier.carry_out))
             wait(running)
         except BaseException as interruption:
             stop.set()
             logger.warning("Interrupted: nothing more is sent; what was sent is verified now.")
+            # Those that were not begun say so themselves.
+            running += [pool.submit(carrier.carry_out) for carrier in carriers[len(running) :]]
             wait(running)
             if not isinstance(interruption, KeyboardInterrupt):
                 raise
