@@ -246,11 +246,15 @@ def test_resources_are_written_in_parallel_one_writer_each_over_as_many_connecti
     assert len(most) == 6
 
 
-def test_a_file_that_changes_after_the_plan_fails_its_request_and_no_other(
-    ward: SandboxHospital, tmp_path: Path
+@pytest.mark.parametrize("exist_ok", [False, True])
+@pytest.mark.parametrize("changed", [{0}, {1}, {5}, {0, 2, 4}, {0, 1, 2, 3}])
+def test_a_file_that_changes_after_the_plan_stays_behind_alone(
+    ward: SandboxHospital, tmp_path: Path, changed: set[int], exist_ok: bool
 ) -> None:
     write_files(tmp_path, 6, 100)
-    with ward.connect(settings=replace(IMPATIENT, batch_files=3)) as uploader:
+    with ward.connect(settings=replace(IMPATIENT, batch_files=4)) as uploader:
+        if exist_ok:
+            ward.put("4", "SEG", "00003.dcm", b"is to be replaced")
         plan = uploader.plan(
             sorted(path.name for path in tmp_path.iterdir()),
             root=tmp_path,
@@ -258,11 +262,17 @@ def test_a_file_that_changes_after_the_plan_fails_its_request_and_no_other(
             accession_id=ward.accession_id,
             scan_id="4",
             resource_id="SEG",
+            exist_ok=exist_ok,
         )
-        (tmp_path / "00001.dcm").write_bytes(b"other bytes")
+        for index in changed:
+            (tmp_path / f"{index:05d}.dcm").write_bytes(b"other bytes")
+        ward.sandbox.clear_requests()
         with pytest.raises(IncompleteUploadError, match="has changed since the upload was planned") as caught:
             uploader.run(plan)
-        assert [file.ok for file in caught.value.report.files] == [False] * 3 + [True] * 3
+        for index, file in enumerate(caught.value.report.files):
+            assert file.ok == (index not in changed), file
+            assert file.ok or f"{index:05d}.dcm" in file.reason
+        assert kinds(ward)["sending"] <= len(plan.shipments) + min(2, len(changed))
         assert send(uploader, ward, tmp_path, exist_ok=True).ok
     content = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert ward.sandbox.files(ward.project_id, ward.accession_id, "4", "SEG") == content

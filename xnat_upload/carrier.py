@@ -149,11 +149,26 @@ class Carrier:
         for shipment in shipments:
             if self._stop.is_set():
                 raise Stopped
+            self._ship_unchanged(shipment, overwrite=overwrite, lost=lost)
+
+    def _ship_unchanged(self, shipment: Shipment, *, overwrite: bool, lost: ServerUnavailableError | None) -> None:
+        """Send one shipment, leaving behind each file that has changed since the plan was made."""
+        while True:
             try:
                 self._ship(shipment, overwrite=overwrite, lost=lost)
             except ChangedFileError as change:
-                # Only this request is affected: it broke off before its end, so the archive catalogued nothing of it.
-                self._ledger.fail(shipment.steps, str(change))
+                changed = {step: str(change) for step in shipment.steps if step.file.path == change.path}
+                changed.update((step, fault) for step in shipment.steps if (fault := _change_of(step)))
+                for step in changed or shipment.steps:
+                    self._ledger.fail([step], changed.get(step, str(change)))
+                rest = tuple(step for step in shipment.steps if changed and step not in changed)
+                if not rest:
+                    return
+                # The request broke off before its end, so the archive holds unlisted bytes of the others at most.
+                shipment = replace(shipment, steps=rest)
+                lost = ServerUnavailableError("The request was broken off here.")
+            else:
+                return
 
     def _ship(self, shipment: Shipment, *, overwrite: bool, lost: ServerUnavailableError | None) -> None:
         """Send one shipment until it is known what became of each of its files; `lost` if it was sent before."""
@@ -277,3 +292,11 @@ class Carrier:
             [*found.altered, *(name for name in found.unproven if name not in right_size)],
             "the archive has other bytes than were sent",
         )
+
+
+def _change_of(step: Step) -> str:
+    try:
+        step.file.open().close()
+    except ChangedFileError as change:
+        return str(change)
+    return ""

@@ -29,6 +29,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the report stands above everything else; only its name is wanted here
+    from pathlib import Path
+
     from xnat_upload.report import Report
 
 _LONGEST_QUOTE = 160
@@ -130,7 +132,17 @@ class MissingFileError(XnatUploadError, FileNotFoundError):
 
 
 class ChangedFileError(XnatUploadError):
-    """A local file that is no longer the one that was planned to be sent."""
+    """A local file that is no longer the one that was planned to be sent.
+
+    Attributes
+    ----------
+    path : pathlib.Path or None
+        Where it lies.
+    """
+
+    def __init__(self, message: str, *, path: Path | None = None) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class MissingDependencyError(XnatUploadError, ImportError):

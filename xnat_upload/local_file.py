@@ -71,7 +71,8 @@ class LocalFile:
         except OSError as error:
             raise ChangedFileError(
                 f"{quoted(self.path)} was a regular file when the upload was planned and cannot be opened now: "
-                f"{error.strerror}. Plan the upload again."
+                f"{error.strerror}. Plan the upload again.",
+                path=self.path,
             ) from error
         file = os.fdopen(descriptor, "rb", buffering=0)
         found = os.fstat(descriptor)
@@ -79,7 +80,8 @@ class LocalFile:
             file.close()
             raise ChangedFileError(
                 f"{quoted(self.path)} has changed since the upload was planned: expected {self.size_bytes} bytes, "
-                f"found {found.st_size}, or a newer version. Plan the upload again."
+                f"found {found.st_size}, or a newer version. Plan the upload again.",
+                path=self.path,
             )
         return file
 
@@ -105,7 +107,8 @@ class LocalFile:
             if (identity_of(found), found.st_size, read_bytes) != (self.identity, self.size_bytes, self.size_bytes):
                 raise ChangedFileError(
                     f"{quoted(self.path)} changed while it was read: expected {self.size_bytes} bytes, found "
-                    f"{found.st_size}, or newer ones. Plan the upload again."
+                    f"{found.st_size}, or newer ones. Plan the upload again.",
+                    path=self.path,
                 )
             if held:
                 yield held
@@ -114,7 +117,9 @@ class LocalFile:
         try:
             return file.read(BLOCK_BYTES)
         except OSError as error:  # not to be taken for a fault of the network, which has OSErrors too
-            raise ChangedFileError(f"{quoted(self.path)} cannot be read any more: {error.strerror}.") from error
+            raise ChangedFileError(
+                f"{quoted(self.path)} cannot be read any more: {error.strerror}.", path=self.path
+            ) from error
 
 
 class Hasher:

@@ -213,6 +213,7 @@ def _as_expected(file: LocalFile, found: Fingerprint, expected: Fingerprint | No
     if expected is not None and found != expected:
         raise ChangedFileError(
             f"{quoted(file.path)} has changed since the upload was planned: expected MD5 {expected.md5}, found "
-            f"{found.md5}. Plan the upload again."
+            f"{found.md5}. Plan the upload again.",
+            path=file.path,
         )
     return found
