@@ -10,7 +10,7 @@ from hypothesis import assume, given
 
 from tests import corpus
 from xnat_upload import Accession, Destination, InvalidIdentifierError, Resource, Scan
-from xnat_upload.identifiers import (
+from xnat_upload.names import (
     check_file_name,
     check_hub_project_id,
     check_identifier,

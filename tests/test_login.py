@@ -22,10 +22,12 @@ from xnat_upload import (
     IncompleteUploadError,
     InvalidIdentifierError,
     Report,
+    ServerError,
     ServerUnavailableError,
     Uploader,
     UploadRequest,
 )
+from xnat_upload.credentials import find_credentials
 from xnat_upload.sandbox import Sandbox
 from xnat_upload.sandbox.faults import ForgetSession, Refuse
 
@@ -98,12 +100,35 @@ def test_no_answer_is_not_taken_for_a_wrong_password() -> None:
         Uploader.connect("http://127.0.0.1:9", user="u", password="p", settings=replace(IMPATIENT, attempts=2))
 
 
-def test_what_is_no_xnat_is_called_so(ward: SandboxHospital) -> None:
-    with (
-        ward.sandbox.inject(Refuse(404, path="/data/auth")),
-        pytest.raises(Exception, match="archive answered 404"),
-    ):
-        ward.connect()
+@pytest.mark.parametrize("path", ["/data", "/app/template/Login.vm", "/xnat"])
+def test_what_is_no_xnat_is_called_so(ward: SandboxHospital, path: str) -> None:
+    with pytest.raises(ServerError, match="without /data or a page behind it"):
+        Uploader.connect(ward.server + path, user=ward.user, password=ward.password)
+
+
+def test_a_closed_uploader_does_not_log_in_again(ward: SandboxHospital, images: Path) -> None:
+    with ward.connect() as uploader:
+        send(uploader, ward, images)
+    ward.sandbox.clear_requests()
+    with pytest.raises(AuthenticationError, match="has been closed"):
+        send(uploader, ward, images)
+    uploader.close()
+    assert ward.sandbox.requests == ()
+
+
+def test_half_a_login_in_the_environment_is_not_completed_with_another_user_of_netrc(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine xnat.example login other password of-netrc\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("XNAT_HOST", "https://xnat.example")
+    monkeypatch.setenv("XNAT_USER", "somebody")
+    with pytest.raises(AuthenticationError, match="Nothing complete to log in"):
+        find_credentials(None, user=None, password=None, headers=None)
+    monkeypatch.setenv("XNAT_USER", "other")
+    assert find_credentials(None, user=None, password=None, headers=None).password == "of-netrc"
 
 
 def test_the_environment_logs_in_to_the_server_it_names(ward: SandboxHospital, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 
 from tests import corpus
 from xnat_upload import ChangedFileError, InvalidIdentifierError, packing
-from xnat_upload.identifiers import check_file_name
 from xnat_upload.local_file import BLOCK_BYTES, Fingerprint, LocalFile, fingerprint, identity_of
+from xnat_upload.names import check_file_name
 from xnat_upload.packing import Body, pack
 from xnat_upload.plan import Action, Form, Shipment, Step
 

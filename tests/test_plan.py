@@ -53,8 +53,8 @@ def plan(
     [
         (None, False, Action.SEND, "not in the resource"),
         (None, True, Action.SEND, "not in the resource"),
-        (StoredFile(3, MD5), False, Action.REFUSE, "in the resource already, and exist_ok is False"),
-        (StoredFile(4, OTHER_MD5), False, Action.REFUSE, "in the resource already, and exist_ok is False"),
+        (StoredFile(3, MD5), False, Action.REFUSE, "in the resource already, and not to be replaced"),
+        (StoredFile(4, OTHER_MD5), False, Action.REFUSE, "in the resource already, and not to be replaced"),
         (StoredFile(3, MD5), True, Action.SKIP, "stored already, same size and MD5"),
         (StoredFile(3, MD5.upper()), True, Action.SKIP, "stored already, same size and MD5"),
         (StoredFile(3, OTHER_MD5), True, Action.REPLACE, "the stored file has the same size but another MD5"),

@@ -22,6 +22,7 @@ PACKAGE = Path(xnat_upload.__file__).parent
 # A module may import from the rows above it, and from nothing beside or below it.
 ROWS = """
     errors  columns  progress  settings  tables
+    names
     listing  answers  credentials  identifiers  local_file  manifest_source  retry  scan_types
     exchange  outcome  plan  staging  verification
     connection  decision  exports  ledger  packing  request

@@ -12,6 +12,7 @@ import trustme
 from tests.hospital import IMPATIENT
 from tests.odd_server import OddServer, answer
 from xnat_upload import InsecureTransportWarning, InvalidIdentifierError, ServerError, ServerUnavailableError, Uploader
+from xnat_upload.sandbox import Sandbox
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,14 @@ def test_a_certificate_that_cannot_be_verified_stops_the_login_and_the_way_out_i
     with TlsServer(authority) as server, pytest.raises(ServerError, match=r"verify='/path/to/ca\.pem'"):
         Uploader.connect(server.url, user="ada", password="s3cret", settings=IMPATIENT)
     assert all(b"Authorization" not in head for head in server.heads)
+
+
+def test_an_https_address_of_a_server_without_tls_is_told_at_once() -> None:
+    with Sandbox() as sandbox:
+        address = sandbox.url.replace("http:", "https:")
+        with pytest.raises(ServerError, match="does not speak https"):
+            Uploader.connect(address, user="ada", password="s3cret")
+        assert sandbox.requests == ()
 
 
 def test_the_bundle_of_the_hospital_is_used_whatever_the_environment_says(

@@ -19,6 +19,7 @@ from xnat_upload import (
     PermissionDeniedError,
     Progress,
     Report,
+    Scan,
     Status,
     TransferSettings,
     UnsafePathError,
@@ -202,6 +203,29 @@ def test_the_single_steps_do_what_their_names_say(hospital: Hospital, images: Pa
             uploader.upload_file(resource, images / "example4d.nii.gz")
         assert uploader.upload_file(resource, images / "example4d.nii.gz", exist_ok=True) == url
     assert hospital.ask("GET", url.removeprefix(hospital.server)).content == (images / "example4d.nii.gz").read_bytes()
+
+
+def test_a_single_step_says_what_is_wrong_with_what_it_is_given(
+    hospital: Hospital, images: Path, tmp_path: Path
+) -> None:
+    with hospital.connect() as uploader:
+        accession = uploader.locate(hospital.hub_project_id, hospital.accession_id)
+        with pytest.raises(InvalidIdentifierError, match="'garbage value' cannot be one"):
+            uploader.create_scan(accession, "5", scan_type="garbage value")
+        resource = uploader.create_resource(Scan(accession, "4"), "SEG")
+        with pytest.raises(MissingFileError, match="is a directory, and upload_file takes one file"):
+            uploader.upload_file(resource, images)
+        with pytest.raises(MissingFileError):
+            uploader.upload_file(resource, tmp_path / "absent.nii")
+        assert uploader.file_exists(resource, Path("CT_small.dcm")) is False
+        uploader.upload_file(resource, images / "CT_small.dcm")
+        assert uploader.file_exists(resource, Path("CT_small.dcm")) is True
+
+
+@pytest.mark.parametrize("field", ["hub_project_id", "accession_id", "scan_id", "resource_id"])
+def test_an_id_that_is_a_number_is_asked_for_as_text(hospital: Hospital, images: Path, field: str) -> None:
+    with hospital.connect() as uploader, pytest.raises(InvalidIdentifierError, match="is a int"):
+        send(uploader, hospital, "CT_small.dcm", images, **{field: 4})
 
 
 def test_the_way_out_to_pyxnat_addresses_the_same_scan(hospital: Hospital, images: Path) -> None:

@@ -12,9 +12,10 @@ from xnat_upload.archive import Archive
 from xnat_upload.connection import Connection
 from xnat_upload.credentials import find_credentials, login_headers, open_interface
 from xnat_upload.errors import AlreadyExistsError
-from xnat_upload.identifiers import Accession, Resource, Scan, check_file_name
+from xnat_upload.identifiers import Accession, Resource, Scan
+from xnat_upload.names import check_file_name
 from xnat_upload.readiness import Readiness, find_out
-from xnat_upload.scan_types import scan_type_for
+from xnat_upload.scan_types import check_scan_type, scan_type_for
 from xnat_upload.settings import TransferSettings
 from xnat_upload.store import Locks
 
@@ -54,9 +55,10 @@ class ArchiveAccess:
         server : str, optional
             ``https://host`` or ``https://host:port/path``; else ``XNAT_HOST``.
         user, password : str, optional
-            Else `headers`; else ``XNAT_USER`` and ``XNAT_PASS``; else ``~/.netrc``. An alias token serves as well.
+            Else ``XNAT_USER`` and ``XNAT_PASS``; else ``~/.netrc``. An alias token serves as well.
         headers : mapping, optional
-            An existing session, ``{"Cookie": "JSESSIONID=…"}``, or login, ``{"Authorization": "…"}``.
+            An existing session, ``{"Cookie": "JSESSIONID=…"}``, or login, ``{"Authorization": "…"}``. They go before
+            all others.
         verify : bool or path
             Path of a bundle of certificate authorities, where the system's do not know the server's.
         images_dir : path, optional
@@ -168,13 +170,15 @@ class ArchiveAccess:
         Raises
         ------
         InvalidIdentifierError
-            An ID that cannot be one, or a PET/MR session and no `scan_type`.
+            An ID or type that cannot be one, or a PET/MR session and no `scan_type`.
         PermissionDeniedError
             The user may not edit the project.
         """
         scan = Scan(accession, scan_id)
         if scan_id not in accession.scan_types:
-            self._archive.create_scan(scan, scan_type=scan_type or scan_type_for(accession.session_type))
+            scan_type = check_scan_type(scan_type) if scan_type else scan_type_for(accession.session_type)
+            with self._locks.hold(accession):
+                self._archive.create_scan(scan, scan_type=scan_type)
         return scan
 
     def create_resource(self, scan: Scan, resource_id: str) -> Resource:
@@ -190,7 +194,9 @@ class ArchiveAccess:
             The user may not edit the project.
         """
         resource = Resource(scan, resource_id)
-        if not self._archive.create_resource(resource):
+        with self._locks.hold(scan.accession):
+            created = self._archive.create_resource(resource)
+        if not created:
             raise AlreadyExistsError(
                 f"Scan {scan.scan_id} has a resource {resource_id!r} already. Upload into it, or choose another label.",
                 names=(resource_id,),
@@ -199,7 +205,7 @@ class ArchiveAccess:
             )
         return resource
 
-    def file_exists(self, resource: Resource, name: str) -> bool:
+    def file_exists(self, resource: Resource, name: str | os.PathLike[str]) -> bool:
         """Say whether the archive lists a file of this name; False, too, if there is no such resource.
 
         Raises
@@ -207,7 +213,7 @@ class ArchiveAccess:
         NotFoundError
             The scan does not exist.
         """
-        check_file_name(name)
+        name = check_file_name(os.fspath(name))
         self._archive.check_scan(resource.scan)
         return name in self._archive.listing(resource)
 

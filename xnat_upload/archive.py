@@ -20,8 +20,9 @@ from xnat_upload.errors import (
     ServerError,
     ServerUnavailableError,
 )
-from xnat_upload.identifiers import Accession, Resource, Scan, check_identifier
+from xnat_upload.identifiers import Accession, Resource, Scan
 from xnat_upload.listing import StoredFile, read_listing
+from xnat_upload.names import check_identifier
 from xnat_upload.projects import Projects
 from xnat_upload.scan_types import session_type_of
 

@@ -104,7 +104,7 @@ class CohortOutcomes(Sequence[FileOutcome]):
         )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CohortReport(Report):
     """What became of every row of a manifest; returned also when not every file is stored.
 
@@ -153,8 +153,8 @@ class CohortReport(Report):
         first = self.files[wrong[0]]
         raise IncompleteUploadError(
             f"{len(wrong)} of {len(self.files)} files of the cohort are not stored ({self.summary}). The first is "
-            f"{first.name!r} for {first.destination}: {first.reason} Run the same manifest with exist_ok=True: it "
-            "sends what is missing.",
+            f"{first.name!r} for {first.destination}: {first.reason.rstrip('.')}. With exist_ok=True, the same "
+            "manifest skips what is stored, sends what is missing and replaces what differs.",
             report=self,
         )
 

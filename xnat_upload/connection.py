@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -192,6 +193,8 @@ class Connection:
             logger.warning("The session could not be ended and will time out by itself: %s.", type(error).__name__)
         finally:
             self._cookies = None
+            closed = AuthenticationError("This uploader has been closed, and logs in no more. Connect again.")
+            self._refused = closed, math.inf
             self._interface._http.close()
 
     def _renew(self, ended: str | None) -> str:
@@ -224,6 +227,8 @@ class Connection:
         answer = self._exchange("GET", "/data/auth", headers=self._login_headers, auth=auth)
         if answer.is_login_page:
             raise not_logged_in(answer)
+        if answer.status == 404:
+            raise answer.error("as no XNAT does; give its address without /data or a page behind it")
         error = refusal(answer, doing="logging in")
         if error:
             raise error

@@ -32,7 +32,7 @@ class Credentials:
 def find_credentials(
     server: str | None, *, user: str | None, password: str | None, headers: Mapping[str, str] | None
 ) -> Credentials:
-    """Take the first complete credentials of: arguments, `headers`, ``XNAT_HOST/USER/PASS``, ``~/.netrc``.
+    """Take the first complete credentials of: `headers`, user and password, ``XNAT_HOST/USER/PASS``, ``~/.netrc``.
 
     The environment's user and password are those of ``XNAT_HOST``, and go to no other server.
 
@@ -53,10 +53,10 @@ def find_credentials(
         return Credentials(server=address, headers=dict(headers))
     if user and password:
         return Credentials(server=address, user=user, password=password)
-    if user is None and password is None:
-        same = not server or env.get("XNAT_HOST", "").rstrip("/") == address
-        if same and env.get("XNAT_USER") and env.get("XNAT_PASS"):
-            return Credentials(server=address, user=env["XNAT_USER"], password=env["XNAT_PASS"])
+    if user is None and password is None and (not server or env.get("XNAT_HOST", "").rstrip("/") == address):
+        user = env.get("XNAT_USER") or None
+        if user and env.get("XNAT_PASS"):
+            return Credentials(server=address, user=user, password=env["XNAT_PASS"])
     netrc = requests.utils.get_netrc_auth(address)
     if netrc and all(netrc) and password is None and user in (None, netrc[0]):
         return Credentials(server=address, user=netrc[0], password=netrc[1])

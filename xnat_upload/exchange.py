@@ -14,6 +14,8 @@ from xnat_upload.errors import ServerError, ServerUnavailableError, XnatUploadEr
 _ERROR_PAGE_BYTES = 64 * 1024
 # A listing of 100,000 files is 40 MiB; what is longer than this is no listing.
 _ANSWER_BYTES = 256 * 1024 * 1024
+# What OpenSSL says, by its version, of an answer in plain HTTP. Other faults of TLS may be the line's, and pass.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
 
 
 def exchange(
@@ -85,7 +87,14 @@ def _translated(error: requests.RequestException, *, method: str, url: str) -> X
     if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
         return ServerError(
             f"The certificate of {urlsplit(url).netloc} cannot be verified. If the hospital has a certificate "
-            "authority of its own, give the path of its bundle: connect(…, verify='/path/to/ca.pem').",
+            "authority of its own, give the path of its bundle: connect(…, verify='/path/to/ca.pem'), or the variable "
+            "REQUESTS_CA_BUNDLE.",
+            url=url,
+        )
+    if isinstance(error, requests.exceptions.SSLError) and any(words in text for words in _NO_TLS):
+        return ServerError(
+            f"What answers at {urlsplit(url).netloc} does not speak https. Give its address with http://, or another "
+            "port.",
             url=url,
         )
     if isinstance(error, (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)):

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from xnat_upload.columns import PackedText
 from xnat_upload.errors import InvalidManifestError, ManifestFault, MissingFileError, XnatUploadError, quoted
-from xnat_upload.identifiers import check_hub_project_id, check_identifier, check_resource_label, check_scan_id
 from xnat_upload.manifest_source import REQUIRED, ManifestSource, Rows, rows_of
-from xnat_upload.request import check_scan_type
+from xnat_upload.names import check_hub_project_id, check_identifier, check_resource_label, check_scan_id
+from xnat_upload.scan_types import check_scan_type
 from xnat_upload.staging import stage
 
 if TYPE_CHECKING:

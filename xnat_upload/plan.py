@@ -74,7 +74,7 @@ class Shipment:
         return sum(step.file.size_bytes for step in self.steps)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Plan:
     """All that will be done in one resource.
 
@@ -125,6 +125,9 @@ class Plan:
             + (f", {replaced} of them to replace others" if replaced else "")
             + f", {sum(step.action is Action.SKIP for step in self.steps)} stored already, {len(self.refused)} refused"
         )
+
+    def __repr__(self) -> str:
+        return f"<Plan for {self.resource.destination}: {self.summary}>"
 
     def __str__(self) -> str:
         wrong = [row for row, step in enumerate(self.steps) if step.action is Action.REFUSE]
@@ -234,7 +237,7 @@ def _decide(file: LocalFile, stored: StoredFile | None, local: Fingerprint | Non
     if stored is None:
         return Step(file, Action.SEND, "not in the resource", local)
     if not exist_ok:
-        return Step(file, Action.REFUSE, "in the resource already, and exist_ok is False", local)
+        return Step(file, Action.REFUSE, "in the resource already, and not to be replaced", local)
     if stored.size_bytes != file.size_bytes:
         return Step(file, Action.REPLACE, f"the stored file has {stored.size_bytes} bytes", local)
     if not stored.md5:

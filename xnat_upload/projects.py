@@ -10,7 +10,7 @@ import time
 from xnat_upload.answers import table_rows
 from xnat_upload.connection import Connection
 from xnat_upload.errors import NotFoundError
-from xnat_upload.identifiers import check_hub_project_id
+from xnat_upload.names import check_hub_project_id
 
 # Secondary IDs are free text that an owner may change at any time, and a service may run for months.
 _KEPT_SECONDS = 60.0

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Report:
     """What became of every file of an upload.
 
@@ -116,6 +116,9 @@ class Report:
             "bytes_per_second": round(self.bytes_per_second, 1),
             "extra": list(self.extra),
         }
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.summary}>"
 
     def __str__(self) -> str:
         return "\n".join([*_table(self.files, self.wrong_rows), self.summary])

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from xnat_upload.errors import InvalidIdentifierError, UnsafePathError, quoted
+from xnat_upload.errors import UnsafePathError
 from xnat_upload.identifiers import Destination
 from xnat_upload.local_file import LocalFile
+from xnat_upload.scan_types import check_scan_type
 from xnat_upload.staging import net_root, stage
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 
 PathOrPaths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
-
-_SCAN_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9]*:[A-Za-z][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,22 +103,6 @@ def stage_request(request: UploadRequest, *, images_dir: str | os.PathLike[str] 
     root = _root(request, images_dir=images_dir)
     files = stage(request.files, root=root, keep_paths=request.keep_paths)
     return StagedRequest(destination, files, request.exist_ok, scan_type)
-
-
-def check_scan_type(scan_type: str) -> str:
-    """Return the data type of a scan if it can be one.
-
-    Raises
-    ------
-    InvalidIdentifierError
-        It is not XNAT's name of a kind of scan.
-    """
-    if not _SCAN_TYPE.fullmatch(scan_type) or scan_type == "xnat:imageScanData":
-        raise InvalidIdentifierError(
-            f"The scan type {quoted(scan_type)} cannot be one. Give XNAT's name of a kind of scan, "
-            "such as 'xnat:mrScanData'."
-        )
-    return scan_type
 
 
 def _root(request: UploadRequest, *, images_dir: str | os.PathLike[str] | None) -> Path:

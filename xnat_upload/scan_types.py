@@ -1,8 +1,10 @@
-"""Which data type a new scan gets, so that it fits its session (contract, read §4.4)."""
+"""Which data type a new scan gets: one that can be, and that fits its session (contract, read §4.4)."""
 
 from __future__ import annotations
 
-from xnat_upload.errors import InvalidIdentifierError
+import re
+
+from xnat_upload.errors import InvalidIdentifierError, quoted
 
 # Stems as XNAT spells them: "xnat:" + stem + "ScanData". Session and scan share the stem, but for the two below.
 _STEMS = frozenset(
@@ -13,6 +15,7 @@ _STEMS = frozenset(
     }
 )
 _BY_SESSION_NAME = {stem.lower(): stem for stem in _STEMS}
+_SCAN_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9]*:[A-Za-z][A-Za-z0-9_]*")
 _OTHER = "xnat:otherDicomScanData"
 
 
@@ -52,3 +55,19 @@ def scan_type_for(session_type: str) -> str:
     if stem == "rt":
         return "xnat:rtImageScanData"
     return f"xnat:{stem}ScanData" if stem in _STEMS else _OTHER
+
+
+def check_scan_type(scan_type: str) -> str:
+    """Return the data type of a scan if it can be one.
+
+    Raises
+    ------
+    InvalidIdentifierError
+        It is not XNAT's name of a kind of scan.
+    """
+    if not isinstance(scan_type, str) or not _SCAN_TYPE.fullmatch(scan_type) or scan_type == "xnat:imageScanData":
+        raise InvalidIdentifierError(
+            f"The scan type {quoted(scan_type)} cannot be one. Give XNAT's name of a kind of scan, "
+            "such as 'xnat:mrScanData'."
+        )
+    return scan_type

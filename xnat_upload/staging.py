@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from xnat_upload.errors import InvalidIdentifierError, MissingFileError, UnsafePathError, quoted
-from xnat_upload.identifiers import check_file_name
 from xnat_upload.local_file import LocalFile, identity_of, open_below
+from xnat_upload.names import check_file_name
 
 
 def net_root(images_dir: str | os.PathLike[str], net_id: str) -> Path:

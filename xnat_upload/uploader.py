@@ -14,7 +14,7 @@ from xnat_upload.access import ArchiveAccess
 from xnat_upload.cohort import upload_with_threads
 from xnat_upload.cohort_report import CohortReport
 from xnat_upload.conclusion import conclude, not_planned
-from xnat_upload.errors import XnatUploadError
+from xnat_upload.errors import MissingFileError, XnatUploadError, quoted
 from xnat_upload.execution import carry_out
 from xnat_upload.identifiers import Resource
 from xnat_upload.manifest import Manifest
@@ -268,9 +268,13 @@ class Uploader(ArchiveAccess):
 
         Raises
         ------
+        MissingFileError
+            There is no such file, or it is a directory.
         XnatUploadError
             As `upload`.
         """
+        if Path(path).is_dir():
+            raise MissingFileError(f"{quoted(path)} is a directory, and upload_file takes one file. Use upload.")
         files = stage([Path(path).name], root=Path(path).parent)
         self._archive.check_scan(resource.scan)
         plan = plan_into(

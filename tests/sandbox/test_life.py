@@ -50,6 +50,36 @@ def test_process_says_where_it_listens_and_stops_on_a_signal(number: signal.Sign
         assert running.communicate() == ("", "")
 
 
+def test_process_makes_the_sessions_that_are_asked_for() -> None:
+    places = ("--session", "hub:1:ACC1", "--session", "hub:1:ACC2", "--session", "hub 2:ACC1")
+    with process("--account", "ada:secret", *places) as (line, _):
+        caller = Caller(line.removeprefix("listening on "), "ada", "secret")
+        with caller.session:
+            rows = caller("GET", "/data/projects?format=json").json()["ResultSet"]["Result"]
+            assert {row["secondary_ID"]: row["ID"] for row in rows} == {"hub:1": "PROJECT1", "hub 2": "PROJECT2"}
+            for session in ("PROJECT1/experiments/ACC1", "PROJECT1/experiments/ACC2", "PROJECT2/experiments/ACC1"):
+                assert caller("GET", f"/data/projects/{session}?format=xml").status_code == 200
+            scan = "/data/projects/PROJECT1/subjects/x/experiments/ACC1/scans/4"
+            assert caller("PUT", f"{scan}?xsiType=xnat:ctScanData").status_code == 200
+
+
+def test_what_cannot_be_in_an_archive_is_refused_where_it_is_added() -> None:
+    with Sandbox() as sandbox:
+        sandbox.add_user("ada", "secret")
+        sandbox.add_project("P")
+        sandbox.add_session("P", "A")
+        with pytest.raises(ValueError, match="a project 'P' already"):
+            sandbox.add_project("P", secondary_id="other")
+        with pytest.raises(ValueError, match="a session 'A' in project 'P' already"):
+            sandbox.add_session("P", "A")
+        with pytest.raises(ValueError, match="one of owner, member, collaborator"):
+            sandbox.add_member("P", "ada", role="Member")  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="'CT' is no data type"):
+            sandbox.add_session("P", "B", xsi_type="CT")
+        with pytest.raises(ValueError, match="'MR' is no data type"):
+            sandbox.add_session("P", "B", scans={"1": "MR"})
+
+
 def test_taken_port_is_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

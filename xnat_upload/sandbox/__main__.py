@@ -7,7 +7,7 @@ import errno
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -21,6 +21,14 @@ def account(value: str) -> tuple[str, str]:
     if not (name and colon and password):
         raise argparse.ArgumentTypeError(f"{value!r} is not NAME:PASSWORD")
     return name, password
+
+
+def place(value: str) -> tuple[str, str]:
+    """Split ``HUB_PROJECT_ID:ACCESSION_ID``."""
+    hub_project_id, colon, accession_id = value.rpartition(":")
+    if not (hub_project_id and colon and accession_id):
+        raise argparse.ArgumentTypeError(f"{value!r} is not HUB_PROJECT_ID:ACCESSION_ID")
+    return hub_project_id, accession_id
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,11 +47,27 @@ def parser() -> argparse.ArgumentParser:
         "--account", type=account, action="append", default=[], metavar="NAME:PASSWORD",
         help="a further account without site roles; may be repeated",
     )  # fmt: skip
+    parser.add_argument(
+        "--session", type=place, action="append", default=[], metavar="HUB_PROJECT_ID:ACCESSION_ID",
+        help="a CT session to upload into, in a project that every account may edit; may be repeated",
+    )  # fmt: skip
     parser.add_argument("--context-path", default="", metavar="PATH", help="servlet context, such as /xnat")
     parser.add_argument("--profile", choices=get_args(Profile), default="1.8", help="whose answers to give")
     parser.add_argument("--latency-ms", type=float, default=0, metavar="N", help="round-trip time of the network")
     parser.add_argument("--bandwidth-mbps", type=float, metavar="N", help="megabits per second, each way")
     return parser
+
+
+def fill(sandbox: Sandbox, places: Iterable[tuple[str, str]], accounts: Iterable[str]) -> None:
+    """Make the sessions that were asked for, and their projects."""
+    projects: dict[str, str] = {}
+    for hub_project_id, accession_id in places:
+        if hub_project_id not in projects:
+            project_id = sandbox.add_project(f"PROJECT{len(projects) + 1}", secondary_id=hub_project_id)
+            projects[hub_project_id] = project_id
+            for account in accounts:
+                sandbox.add_member(project_id, account)
+        sandbox.add_session(projects[hub_project_id], accession_id, xsi_type="xnat:ctSessionData")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,8 +103,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"Cannot listen on {options.host}:{options.port}: {error}", file=sys.stderr)
         return 1
     try:
+        fill(sandbox, options.session, [name for name, _ in options.account])
         print(f"listening on {sandbox.url}", flush=True)
         leaving.wait()
+    except ValueError as error:
+        print(f"{error} Leave out --session.", file=sys.stderr)
+        return 1
     finally:
         sandbox.stop()
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 from xnat_upload.sandbox.site import Accessibility, Role
 from xnat_upload.sandbox.store.archive import Archive, now
@@ -22,6 +23,8 @@ class Contents:
 
     def add_project(self, project_id: str, *, secondary_id: str, name: str, accessibility: Accessibility) -> str:
         """Add a project that belongs to the user."""
+        if self.archive.project(project_id) is not None:
+            raise ValueError(f"There is a project {project_id!r} already.")
         self.archive.save(
             Project(
                 id=project_id,
@@ -39,6 +42,8 @@ class Contents:
         """Give a user a role in a project."""
         if user not in self.archive.users:
             raise ValueError(f"There is no user {user!r}: add_user(name, password) makes one.")
+        if role not in get_args(Role):
+            raise ValueError(f"The role {role!r} is none: it is one of {', '.join(get_args(Role))}.")
         project = self._project(project_id)
         self.archive.save(replace(project, members={**project.members, user: role}))
 
@@ -55,7 +60,12 @@ class Contents:
         """Add a session, its subject where it is missing, and its scans."""
         archive = self.archive
         project = self._project(project_id)
+        for given in (xsi_type, *scans.values()):
+            if ":" not in given:
+                raise ValueError(f"{given!r} is no data type: give XNAT's name of one, such as 'xnat:ctSessionData'.")
         with archive.lock:
+            if archive.session_labelled(label, project=project) is not None:
+                raise ValueError(f"There is a session {label!r} in project {project_id!r} already.")
             owner = archive.subject(subject, project=project)
             if owner is None:
                 owner = Subject(

@@ -1,0 +1,129 @@
+"""What XNAT can hold, find again and serve: IDs, labels, and the names of files."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from xnat_upload.errors import InvalidIdentifierError, quoted
+
+# XNAT takes IDs from a path as they are sent, never decoded, so only these can be addressed (contract, read §0.2).
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_RESOURCE_LABEL = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+
+# Refused by the URL firewall in every encoding: such a file could be stored but never fetched (contract, write §0.3).
+_NEVER_SERVED = frozenset("%;\\")
+# Left-to-right and right-to-left controls: they make a name look like another one.
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# "a.zip/b" and "a.zip!b" mean "the entry b inside the archive a.zip" when they are read (contract, write §3).
+_INSIDE_ARCHIVE = re.compile(r"\.(zip|jar|rar|ear|gar|mrb)[/!]", re.IGNORECASE)
+# A file system's limit on one component of a path, and what stays well below a server's limit on a URL.
+_COMPONENT_BYTES = 255
+_NAME_BYTES = 1024
+
+
+def check_hub_project_id(value: str) -> str:
+    """Return the hub project's ID if it can be one: any text without control characters."""
+    _check_text(value, what="hub project ID")
+    if not value.strip() or _unprintable(value):
+        raise InvalidIdentifierError(
+            f"The hub project ID {quoted(value)} cannot be one: it must be text, not empty, without control characters."
+        )
+    return value
+
+
+def is_identifier(value: str) -> bool:
+    """Say whether XNAT can hold a text as an ID or label."""
+    return _IDENTIFIER.fullmatch(value) is not None
+
+
+def check_identifier(value: str, *, what: str) -> str:
+    """Return `value` if XNAT can hold it as an ID or label: 1 to 255 of A-Z a-z 0-9 _ - (contract, read §0.2)."""
+    _check_text(value, what=what)
+    if not is_identifier(value):
+        raise InvalidIdentifierError(
+            f"The {what} {quoted(value)} cannot be one: XNAT allows 1 to 255 letters A-Z a-z, digits, '_' and '-'."
+        )
+    return value
+
+
+def check_scan_id(value: str) -> str:
+    """Return the scan ID if XNAT can hold it and takes it for one scan only (contract, write §0.1)."""
+    check_identifier(value, what="scan ID")
+    if value == "ALL":
+        raise InvalidIdentifierError("The scan ID 'ALL' means every scan to XNAT. Choose another scan ID.")
+    return value
+
+
+def check_resource_label(value: str) -> str:
+    """Return the resource label if XNAT can hold it and find it again (contract, write §1, "Labels")."""
+    _check_text(value, what="resource label")
+    if not _RESOURCE_LABEL.fullmatch(value) or set(value) == {"."}:
+        raise InvalidIdentifierError(
+            f"The resource label {quoted(value)} cannot be one: XNAT finds again what consists of 1 to 255 letters "
+            "A-Z a-z, digits, '_', '.' and '-'."
+        )
+    if value.isdigit():
+        raise InvalidIdentifierError(
+            f"The resource label {quoted(value)} is all digits, which XNAT takes for a resource's number. Add a letter."
+        )
+    return value
+
+
+def check_file_name(name: str) -> str:
+    """Return a file's name in its resource if XNAT can store *and* serve it; '/' separates folders.
+
+    Raises
+    ------
+    InvalidIdentifierError
+        Empty or dotted components, control or direction characters, ``%``, ``;`` and ``\\``, more than 255 bytes a
+        component or 1024 in all, or a name that XNAT keeps for itself (design.md §3, rule 5; contract, write §3, §4.5).
+
+    Examples
+    --------
+    >>> check_file_name("masks/é #+ &.nii.gz")
+    'masks/é #+ &.nii.gz'
+    >>> check_file_name("50%.dcm")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    xnat_upload.errors.InvalidIdentifierError: The file name '50%.dcm' holds '%', which XNAT could store but ...
+    """
+    fault = _fault_of(name)
+    if fault:
+        raise InvalidIdentifierError(f"The file name {quoted(name)} {fault}. Rename the file.")
+    return name
+
+
+def _check_text(value: object, *, what: str) -> None:
+    if not isinstance(value, str):
+        raise InvalidIdentifierError(
+            f"The {what} {quoted(value)} is a {type(value).__name__}. Give it as text, such as '12345'."
+        )
+
+
+def _fault_of(name: str) -> str | None:
+    components = name.split("/")
+    never_served = sorted(_NEVER_SERVED & set(name))
+    if any(component in ("", ".", "..") for component in components):
+        return "has an empty, '.' or '..' component, which would leave its folder"
+    if never_served:
+        return f"holds {never_served[0]!r}, which XNAT could store but never serve"
+    if _unprintable(name) or not _BIDI.isdisjoint(name):
+        return "holds a character that no catalog can keep: a control, direction or half character"
+    if len(name.encode()) > _NAME_BYTES or any(len(part.encode()) > _COMPONENT_BYTES for part in components):
+        return f"is too long: {_COMPONENT_BYTES} bytes a component and {_NAME_BYTES} in all are allowed"
+    if components[-1].endswith("_catalog.xml") or components[-1].startswith(".~lock-"):
+        return "is one that XNAT keeps for its own catalogs"
+    if _INSIDE_ARCHIVE.search(name):
+        return "means an entry inside an archive to XNAT, because a folder's name ends like an archive's"
+    return None
+
+
+def _unprintable(text: str) -> bool:
+    """Control, half (surrogate) and unassigned noncharacters, and line separators: XML and headers cannot hold them."""
+    if text.isascii():
+        return not text.isprintable()
+    return any(
+        unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or ord(character) & 0xFFFE == 0xFFFE
+        for character in text
+    )
