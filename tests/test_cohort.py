@@ -131,6 +131,39 @@ def test_a_manifest_may_be_a_frame_a_file_or_mappings(ward: SandboxHospital, tmp
     assert str(merged["status"].dtype) == "category"
 
 
+@pytest.mark.parametrize("start", [b"PK\x03\x04\x14\x00", b"\xd0\xcf\x11\xe0\xa1"])
+def test_a_workbook_is_told_from_a_csv(ward: SandboxHospital, tmp_path: Path, start: bytes) -> None:
+    workbook = tmp_path / "cohort.xlsx"
+    workbook.write_bytes(start + bytes(range(256)) * 20)
+    with ward.connect() as uploader, pytest.raises(InvalidManifestError, match="is a workbook"):
+        uploader.upload_cohort(workbook, root=tmp_path)
+
+
+@pytest.mark.parametrize("line_end", ["\r", "\n", "\r\n"])
+def test_a_csv_is_read_whatever_ends_its_lines_and_surrounds_its_headings(
+    ward: SandboxHospital, tmp_path: Path, line_end: str
+) -> None:
+    rows = cohort(ward, tmp_path, sessions=1)
+    lines = [" , ".join(rows[0]), *(",".join(each.values()) for each in rows), ""]
+    (tmp_path / "cohort.csv").write_text(line_end.join(lines), newline="")
+    with ward.connect() as uploader:
+        assert uploader.upload_cohort(tmp_path / "cohort.csv", root=tmp_path).count("stored") == len(rows)
+
+
+@pytest.mark.parametrize("name", ["-m.nii", "=1+1", "@a", "'-quoted", "'", "plain.nii"])
+def test_a_saved_report_is_a_manifest_whatever_its_files_are_called(
+    ward: SandboxHospital, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_bytes(b"a mask")
+    with ward.connect() as uploader:
+        report = uploader.upload_cohort([row(ward, name, scan_id="-4", note="'=2")], root=tmp_path)
+        (tmp_path / "report.csv").write_text(report.to_csv(), encoding="utf-8", newline="")
+        again = uploader.upload_cohort(tmp_path / "report.csv", root=tmp_path, exist_ok=True)
+    assert report.count("stored") == again.count("skipped") == 1
+    frame = again.to_dataframe()
+    assert (frame["file"][0], frame["scan_id"][0], frame["note"][0]) == (name, "-4", "'=2")
+
+
 def test_a_failing_accession_stops_no_other(ward: SandboxHospital, tmp_path: Path) -> None:
     rows = cohort(ward, tmp_path, sessions=4)
     rows[0]["accession_id"] = rows[1]["accession_id"] = "GONE"
@@ -427,7 +460,7 @@ def test_a_missing_package_is_named_with_its_line(tmp_path: Path, monkeypatch: p
     (tmp_path / "a.parquet").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'xnat-upload\[dataframe\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install 'xnat-upload\[parquet\]'"):
         Manifest(tmp_path / "a.parquet", root=tmp_path)
 
 

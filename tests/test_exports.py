@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import io
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import SandboxHospital
-from xnat_upload import Destination, FileOutcome, MissingDependencyError, Report, Status
+from xnat_upload import Destination, FileOutcome, Report, Status
 from xnat_upload.exports import DTYPES
 
 if TYPE_CHECKING:
@@ -133,12 +132,6 @@ def test_a_dataframe_of_no_files_has_the_same_types() -> None:
     frame = Report(files=(), seconds=0.0).to_dataframe()
     assert len(frame) == 0
     assert {column: str(dtype) for column, dtype in frame.dtypes.items()} == dict(DTYPES)
-
-
-def test_without_pandas_the_line_to_install_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'xnat-upload\[dataframe\]'"):
-        REPORT.to_dataframe()
 
 
 def test_exports_of_a_real_upload_hold_no_secret(ward: SandboxHospital, tmp_path: Path) -> None:

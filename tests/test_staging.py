@@ -94,7 +94,7 @@ def test_two_files_of_one_name_are_refused_unless_they_keep_their_folders(root: 
     with pytest.raises(InvalidIdentifierError, match=r"a\.dcm.* and .*series/a\.dcm.* would both be called 'a\.dcm'"):
         stage(["a.dcm", "series"], root=root)
     assert len(stage(["a.dcm", "series"], root=root, keep_paths=True)) == 4
-    with pytest.raises(InvalidIdentifierError, match="would both be called"):
+    with pytest.raises(InvalidIdentifierError, match="is named twice"):
         stage(["a.dcm", "a.dcm"], root=root, keep_paths=True)
 
 
@@ -140,6 +140,24 @@ def test_a_name_that_xnat_cannot_hold_is_refused_before_anything_is_sent(root: P
                 stage(named, root=root)
             assert is_readable(caught.value)
         (root / "series" / name).unlink()
+
+
+def test_all_files_that_are_missing_are_told_together(root: Path) -> None:
+    with pytest.raises(MissingFileError) as caught:
+        stage(["x.dcm", "a.dcm", "series/y.dcm"], root=root)
+    assert "'x.dcm'" in str(caught.value)
+    assert "'series/y.dcm'" in str(caught.value)
+    assert "a.dcm" not in str(caught.value)
+    with pytest.raises(MissingFileError, match=r"And 997 more are missing\."):
+        stage([f"{number}.dcm" for number in range(1000)], root=root)
+
+
+def test_a_file_that_is_named_twice_is_told_from_two_of_one_name(root: Path) -> None:
+    with pytest.raises(InvalidIdentifierError, match="is named twice"):
+        stage(["series", "series/b.dcm"], root=root)
+    (root / "b.dcm").touch()
+    with pytest.raises(InvalidIdentifierError, match="keep_paths=True"):
+        stage(["b.dcm", "series/b.dcm"], root=root)
 
 
 # Paths that leave the root by their text.

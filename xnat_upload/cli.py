@@ -1,11 +1,12 @@
 """The command ``xnat-upload``: what the library does, for a shell and a nightly job.
 
 Exit status: 0 all is stored (or nothing is in the way), 1 some is not, 2 wrong use, 3 not logged in. What was done goes
-to standard output, everything else to standard error.
+to standard output, with ``--json`` also what kept it from being done; everything else to standard error.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -28,6 +29,7 @@ try:
 except ImportError:
     sys.exit("xnat-upload needs click: pip install 'xnat-upload[cli]'")
 
+_IN_A_SHELL = {"exist_ok=True": "--exist-ok", "keep_paths=True": "--keep-paths"}
 NOT_ALL, WRONG_USE, NOT_LOGGED_IN = 1, 2, 3
 
 _WRONG_USE = (
@@ -74,15 +76,21 @@ def _status_of(error: BaseException) -> int:
 
 def _show(error: BaseException, arguments: Sequence[str]) -> None:
     """Print what was done in spite of the error, and then the error in one sentence."""
+    told = isinstance(error, (XnatUploadError, UploadInterrupted))
+    text = str(error) if told else "Interrupted before anything was sent."
+    for in_python, in_a_shell in _IN_A_SHELL.items():
+        text = text.replace(in_python, in_a_shell)
+    # The faults of a manifest are a list; whatever else has line breaks in it has them from somebody else.
+    text = text if isinstance(error, InvalidManifestError) else " ".join(text.split())
     report = getattr(error, "report", None)
     if report is not None:
         click.echo(report.to_json() if "--json" in arguments else str(report))
+    elif "--json" in arguments:
+        document: dict[str, object] = {"error": text, "names": getattr(error, "names", ()), "files": []}
+        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
     if "--debug" in arguments:
         traceback.print_exception(error)
-    told = isinstance(error, (XnatUploadError, UploadInterrupted))
-    text = str(error) if told else "Interrupted before anything was sent."
-    # The faults of a manifest are a list; whatever else has line breaks in it has them from somebody else.
-    click.echo(f"Error: {text if isinstance(error, InvalidManifestError) else ' '.join(text.split())}", err=True)
+    click.echo(f"Error: {text}", err=True)
 
 
 if __name__ == "__main__":

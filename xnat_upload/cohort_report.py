@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
 from xnat_upload import exports
-from xnat_upload.columns import RepeatedText
+from xnat_upload.columns import RESULT_COLUMNS, RepeatedText
 from xnat_upload.errors import IncompleteUploadError
 from xnat_upload.identifiers import Destination, served_under
 from xnat_upload.manifest import Manifest
@@ -27,7 +27,6 @@ INTERRUPTED = "the upload was interrupted"
 
 _STATUSES = tuple(Status)
 _NOT_READ = bytes(16)  # in place of an MD5; no content is known that has this one
-_RESULT_COLUMNS = ("name", "url", "size_bytes", "md5", "status", "reason", "attempts", "seconds")
 
 
 class CohortOutcomes(Sequence[FileOutcome]):
@@ -163,17 +162,12 @@ class CohortReport(Report):
 
         A column of the manifest that is called as one of the results gets ``_manifest`` added to its name, unless the
         manifest was itself the report of an earlier run: then its old results give way.
-
-        Raises
-        ------
-        MissingDependencyError
-            pandas is not installed: ``pip install 'xnat-upload[dataframe]'``.
         """
-        results = exports.data_frame(self.files)[list(_RESULT_COLUMNS)]
+        results = exports.data_frame(self.files)[list(RESULT_COLUMNS)]
         frame = self.manifest.frame()
         results.index = frame.index
-        taken = [column for column in _RESULT_COLUMNS if column in frame.columns]
-        if len(taken) == len(_RESULT_COLUMNS):
+        taken = [column for column in RESULT_COLUMNS if column in frame.columns]
+        if len(taken) == len(RESULT_COLUMNS):
             frame = frame.drop(columns=taken)
         else:
             frame = frame.rename(columns={column: f"{column}_manifest" for column in taken})

@@ -1,13 +1,38 @@
-"""Columns of many texts in little memory: a million names take what their letters take, and eight bytes each."""
+"""Columns of manifests and reports: their names, what a cell may hold, and many texts in little memory."""
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterator
+from typing import Any
+
+RESULT_COLUMNS = ("name", "url", "size_bytes", "md5", "status", "reason", "attempts", "seconds")
+"""What the report of a cohort adds to the columns of its manifest."""
+
+# A spreadsheet takes a cell that starts so for a formula, and file names come from others. An apostrophe before it makes
+# it text; with those that are there already, every cell can be read back as it was.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+def harmless(cell: Any) -> Any:
+    """Write a cell so that no spreadsheet takes it for a formula.
+
+    Examples
+    --------
+    >>> harmless("-mask.nii"), as_it_was("'-mask.nii"), harmless("mask.nii")
+    ("'-mask.nii", '-mask.nii', 'mask.nii')
+    """
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+
+
+def as_it_was(cell: str) -> str:
+    """Read a cell that `harmless` wrote."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 class PackedText:
-    """Texts one after another in one piece of memory.
+    """Texts one after another in one piece of memory: a million names take their letters, and eight bytes each.
 
     Examples
     --------

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from xnat_upload.errors import MissingDependencyError
+from xnat_upload.columns import harmless
 from xnat_upload.outcome import FileOutcome, Status
 
 if TYPE_CHECKING:
@@ -33,9 +33,6 @@ DTYPES: Mapping[str, str] = {
 """Columns of all exports, with their types in a DataFrame."""
 
 _PIECE_ROWS = 50_000
-
-# A spreadsheet takes a cell that starts so for a formula, and file names come from others.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def records(outcomes: Iterable[FileOutcome]) -> Iterator[dict[str, Any]]:
@@ -72,22 +69,14 @@ def csv_text(rows: Iterable[Mapping[str, Any]], columns: Iterable[str] = tuple(D
     writer = csv.writer(text, lineterminator="\r\n")  # RFC 4180; any other leaves a lone CR unquoted
     columns = tuple(columns)
     writer.writerow(columns)
-    writer.writerows([_harmless(row[column]) for column in columns] for row in rows)
+    writer.writerows([harmless(row[column]) for column in columns] for row in rows)
     return text.getvalue()
 
 
 def data_frame(outcomes: Iterable[FileOutcome]) -> pd.DataFrame:
-    """Make a DataFrame with one row for each file and a real type for each column.
+    """Make a DataFrame with one row for each file and a real type for each column."""
+    import pandas as pd  # half a second, which nobody pays who wants no DataFrame
 
-    Raises
-    ------
-    MissingDependencyError
-        pandas is not installed.
-    """
-    try:
-        import pandas as pd
-    except ImportError:
-        raise MissingDependencyError("A DataFrame needs pandas: pip install 'xnat-upload[dataframe]'.") from None
     statuses = pd.CategoricalDtype([status.value for status in Status])
     dtypes = {column: statuses if dtype == "category" else dtype for column, dtype in DTYPES.items()}
     rows = records(outcomes)
@@ -98,7 +87,3 @@ def data_frame(outcomes: Iterable[FileOutcome]) -> pd.DataFrame:
         pieces.append(pd.DataFrame({column: pd.Series(cells[column], dtype=dtypes[column]) for column in dtypes}))
     frame: pd.DataFrame = pieces[0] if len(pieces) == 1 else pd.concat(pieces, ignore_index=True)
     return frame
-
-
-def _harmless(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell

@@ -210,7 +210,7 @@ class Manifest:
             other = first.setdefault(found.name, row)
             if other != row:
                 clash = f"{quoted(file)} and {quoted(self._files[other])} of row {first_number + other}"
-                yield row, f"{clash} would both be called {quoted(found.name)} in one resource."
+                yield row, f"{clash} would both be called {quoted(found.name)} in one resource. Rename one."
 
 
 def _faults_of_place(key: tuple[str, str, str, str]) -> tuple[str, ...]:

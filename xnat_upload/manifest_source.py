@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from xnat_upload.columns import PackedText
+from xnat_upload.columns import RESULT_COLUMNS, PackedText, as_it_was
 from xnat_upload.errors import InvalidManifestError, ManifestFault, MissingDependencyError, MissingFileError, quoted
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ REQUIRED = ("hub_project_id", "accession_id", "scan_id", "resource_id", "file")
 OPTIONAL = ("scan_type",)
 
 _FROM_HEADING = "Rows are counted as a spreadsheet shows them: the heading is row 1."
+# Of .xlsx and .ods, and of .xls.
+_WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _FROM_ZERO = "Rows are counted from 0."
 
 
@@ -129,9 +131,7 @@ def _of_parquet(path: Path) -> Rows:
     try:
         import pyarrow.parquet
     except ImportError:
-        raise MissingDependencyError(
-            "A Parquet manifest needs pyarrow: pip install 'xnat-upload[dataframe]'."
-        ) from None
+        raise MissingDependencyError("A Parquet manifest needs pyarrow: pip install 'xnat-upload[parquet]'.") from None
     try:
         table = pyarrow.parquet.read_table(path)
     except (pyarrow.ArrowException, OSError) as error:
@@ -150,10 +150,17 @@ def _of_parquet(path: Path) -> Rows:
 def _of_csv(path: Path) -> Rows:
     """Read a CSV as text, separated by commas, semicolons or tabs: whichever the heading is."""
     with path.open("rb") as file:
-        heading = file.readline().decode("utf-8-sig", "replace")
+        first_line = file.readline()
+    if first_line.startswith(_WORKBOOK_STARTS):
+        raise InvalidManifestError(
+            f"The manifest {quoted(path)} is a workbook. Save it as 'CSV UTF-8', or give what "
+            "pandas.read_excel(…, dtype=str) reads from it."
+        )
+    heading = first_line.decode("utf-8-sig", "replace").partition("\r")[0]  # some programs end lines with CR alone
     delimiter = max(",;\t", key=lambda one: len(set(_split(heading, one)) & set(REQUIRED)))
     columns = _split(heading, delimiter)
     _check_columns(columns)
+    is_report = set(RESULT_COLUMNS) <= set(columns)
     kept = {column: PackedText() for column in columns if column not in REQUIRED}
     keeping = [(index, kept[column]) for index, column in enumerate(columns) if column in kept]
     wanted = [columns.index(column) if column in columns else None for column in (*REQUIRED, *OPTIONAL)]
@@ -170,6 +177,8 @@ def _of_csv(path: Path) -> Rows:
                         continue
                     yield from ["is empty."] * empty
                     empty = 0
+                    if is_report:
+                        row = [as_it_was(cell) for cell in row]
                     whole = len(row) == len(columns)
                     if whole:
                         for index, column in keeping:
@@ -200,14 +209,17 @@ def _frame_of_table(table: Any, _: object) -> pd.DataFrame:
 
 
 def _frame_of_mappings(mappings: list[Mapping[str, Any]], _: object) -> pd.DataFrame:
-    frame: pd.DataFrame = _pandas().DataFrame(mappings)
+    import pandas
+
+    frame: pd.DataFrame = pandas.DataFrame(mappings)
     return frame
 
 
 def _frame_of_texts(
     columns: list[str], kept: Mapping[str, PackedText], required: Mapping[str, Iterable[str]]
 ) -> pd.DataFrame:
-    pandas = _pandas()
+    import pandas
+
     found = {**kept, **required}
     texts = {name: pandas.Series(list(found[name]), dtype="string") for name in columns}
     frame: pd.DataFrame = pandas.DataFrame(texts)
@@ -215,7 +227,7 @@ def _frame_of_texts(
 
 
 def _split(heading: str, delimiter: str) -> list[str]:
-    return next(csv.reader([heading.rstrip("\r\n")], delimiter=delimiter), [])
+    return [cell.strip() for cell in next(csv.reader([heading.rstrip("\n")], delimiter=delimiter), [])]
 
 
 def _check_columns(columns: list[str]) -> None:
@@ -227,11 +239,3 @@ def _check_columns(columns: list[str]) -> None:
             f"{' '.join(faults)} Found: {found}. A manifest has {', '.join(REQUIRED)}, and may have {OPTIONAL[0]}.",
             faults=tuple(ManifestFault(None, fault) for fault in faults),
         )
-
-
-def _pandas() -> Any:
-    try:
-        import pandas
-    except ImportError:
-        raise MissingDependencyError("A DataFrame needs pandas: pip install 'xnat-upload[dataframe]'.") from None
-    return pandas

@@ -97,13 +97,7 @@ class Report:
         return exports.csv_text(exports.records(self.files))
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Give a pandas DataFrame with one row for each file; ``status`` is a category, ``size_bytes`` an integer.
-
-        Raises
-        ------
-        MissingDependencyError
-            pandas is not installed: ``pip install 'xnat-upload[dataframe]'``.
-        """
+        """Give a pandas DataFrame with one row for each file; ``status`` is a category, ``size_bytes`` an integer."""
         return exports.data_frame(self.files)
 
     def _totals(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from xnat_upload.identifiers import Accession, Resource, Scan
 from xnat_upload.listing import Listing
 from xnat_upload.manifest import ResourceRows, SessionRows
 from xnat_upload.outcome import Status
-from xnat_upload.plan import names_taken
+from xnat_upload.plan import Plan, names_taken
 from xnat_upload.scan_types import scan_type_for
 from xnat_upload.settings import TransferSettings
 from xnat_upload.staging import stage
@@ -44,10 +44,10 @@ class FileResult(NamedTuple):
 
 @dataclass(frozen=True)
 class OpenedResource:
-    """A resource that may be uploaded into: which of the files it held before, and whether it was made just now."""
+    """A resource: which of the files it held before, and whether it has been seen that this user may write it."""
 
     listed: Listing
-    created: bool
+    may_write: bool
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ def upload_resource(
         )
     except XnatUploadError as error:
         return (FileResult(Status.NOT_SENT.value, str(error)),) * len(each.files)
-    store = _OpenedStore(plan, archive=archive, creation=Creation(archive, locks=locks), locks=locks)
-    store.created = opened.created
+    creation = Creation(archive, locks=locks)
+    store = _OpenedStore(plan, archive=archive, creation=creation, locks=locks, may_write=opened.may_write)
     if plan.refused:
         result = not_sent(plan, names_taken(plan), url=store.url)
     else:
@@ -127,12 +127,14 @@ def upload_resource(
 
 
 class _OpenedStore(ResourceStore):
-    """A resource that was created when its session was opened, which also showed that the user may edit."""
+    """A resource that is there since its session was opened."""
 
-    created = False
+    def __init__(self, plan: Plan, *, archive: Archive, creation: Creation, locks: Locks, may_write: bool) -> None:
+        super().__init__(plan, archive=archive, creation=creation, locks=locks)
+        self._may_write = may_write
 
     def prepare(self) -> bool:
-        if not self.created:
+        if not self._may_write:
             super().prepare()
         return True  # what is in it beyond what was listed at the opening came later, as in any other upload
 
@@ -143,8 +145,8 @@ def _open_resource(
     scan = Scan(accession, each.scan_id)
     resource = Resource(scan, each.resource_id)
     listed = archive.listing(resource) if resource.was_there else {}
-    created = not listed
-    if created:
+    may_write = not listed  # else it is seen when there is something to write
+    if may_write:
         # XNAT saves the whole session for each thing that is made in it: one at a time (contract, write, "What an ideal
         # uploader should do", 2).
         with locks.hold(accession):
@@ -154,4 +156,4 @@ def _open_resource(
             if not archive.create_resource(resource) and not resource.was_there:
                 listed = archive.listing(resource)  # another client has made it since the session was read
     names = {Path(file).name for file in each.files}
-    return OpenedResource({name: stored for name, stored in listed.items() if name in names}, created=created)
+    return OpenedResource({name: stored for name, stored in listed.items() if name in names}, may_write=may_write)

@@ -13,6 +13,8 @@ from xnat_upload.errors import InvalidIdentifierError, MissingFileError, UnsafeP
 from xnat_upload.local_file import LocalFile, identity_of, open_below
 from xnat_upload.names import check_file_name
 
+_MISSING_SHOWN = 3
+
 
 def net_root(images_dir: str | os.PathLike[str], net_id: str) -> Path:
     """Give the staging directory of a net: ``<images_dir>/<net_id>/upload``.
@@ -69,7 +71,7 @@ def stage(
     Raises
     ------
     MissingFileError
-        A file that does not exist or cannot be read, a directory without files, or no file named at all.
+        Files that do not exist or cannot be read (all of them are told), a directory without files, or no file named.
     UnsafePathError
         A path or link that leaves the root, a loop of links, a device, socket or pipe.
     InvalidIdentifierError
@@ -84,17 +86,22 @@ def stage(
     if not top.is_dir():
         raise MissingFileError(f"{quoted(root)} must be a directory that files are relative to; it is none.")
     given_root = Path(root)
-    staged = tuple(
-        file
-        for given in files
-        for file in _files(
-            _inside(given, root=top, given_root=given_root), root=top, given_root=given_root, keep_paths=keep_paths
-        )
-    )
+    staged: list[LocalFile] = []
+    missing: list[str] = []
+    for given in files:
+        path = _inside(given, root=top, given_root=given_root)
+        try:
+            staged += _files(path, root=top, given_root=given_root, keep_paths=keep_paths)
+        except MissingFileError as error:
+            missing.append(str(error))
+    if missing:
+        more = len(missing) - _MISSING_SHOWN
+        rest = [f"And {more} more are missing."] if more > 0 else []
+        raise MissingFileError(" ".join([*missing[:_MISSING_SHOWN], *rest]))
     if not staged:
         raise MissingFileError("No file was named, so there is nothing to upload.")
     refuse_equal_names(staged)
-    return staged
+    return tuple(staged)
 
 
 def _inside(given: str | os.PathLike[str], *, root: Path, given_root: Path) -> PurePosixPath:
@@ -245,6 +252,8 @@ def refuse_equal_names(staged: Iterable[LocalFile]) -> None:
         other = first.setdefault(file.name, file)
         if other is not file:
             raise InvalidIdentifierError(
-                f"{quoted(other.path)} and {quoted(file.path)} would both be called {quoted(file.name)} in the "
-                "resource. Name each file once; with keep_paths=True files keep their folders."
+                f"{quoted(file.path)} is named twice. Name each file once."
+                if other.path == file.path
+                else f"{quoted(other.path)} and {quoted(file.path)} would both be called {quoted(file.name)} in the "
+                "resource. With keep_paths=True files keep their folders."
             )
