@@ -196,6 +196,17 @@ def test_the_nightly_job_stores_all_folders_and_keeps_its_report(hospital: Docum
     assert ACCESSIONS[0] not in output
 
 
+def test_a_folder_that_cannot_be_uploaded_keeps_no_other_from_its_archive(hospital: DocumentedHospital) -> None:
+    for folder in ("lost+found", "EMPTY", "NOWHERE"):
+        (hospital.folder / "night" / folder / "below").mkdir(parents=True)
+    (hospital.folder / "night" / "NOWHERE" / "mask.nii").write_bytes(b"of nobody")
+    ran = start_night(hospital)
+    output = ran.communicate(timeout=60)[1]
+    assert ran.returncode == 1, output
+    assert output.count("A folder is left out") == 3
+    assert set(hospital.stored("SEG", accession_id=ACCESSIONS[1])) == {"mask.nii"}
+
+
 def test_a_nightly_job_that_is_stopped_leaves_a_report_of_what_it_had_done(hospital: DocumentedHospital) -> None:
     with hospital.sandbox.hold("bytes-written") as hold:
         ran = start_night(hospital)

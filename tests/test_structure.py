@@ -109,6 +109,14 @@ def test_all_lists_exactly_the_public_names() -> None:
     assert xnat_upload.__all__ == sorted(public)
 
 
+def test_every_way_to_upload_shows_the_same_keywords() -> None:
+    upload, upload_async, plan = (
+        inspect.signature(getattr(xnat_upload.Uploader, name)) for name in ("upload", "upload_async", "plan")
+    )
+    assert list(upload_async.parameters.values()) == list(upload.parameters.values())
+    assert list(plan.parameters.values()) == [each for each in upload.parameters.values() if each.name != "progress"]
+
+
 def public_callables() -> list[tuple[str, object]]:
     found: list[tuple[str, object]] = []
     for name in xnat_upload.__all__:

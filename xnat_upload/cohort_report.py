@@ -121,7 +121,7 @@ class CohortReport(Report):
 
     @property
     def ok(self) -> bool:
-        """Whether the archive holds every file: stored, skipped, or unproven because it keeps no MD5."""
+        """Whether the archive holds every file, be it stored, skipped, or unproven because it keeps no MD5."""
         return self.count(Status.FAILED) == 0 and self.count(Status.NOT_SENT) == 0
 
     @property

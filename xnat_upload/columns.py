@@ -10,8 +10,8 @@ from typing import Any
 RESULT_COLUMNS = ("name", "url", "size_bytes", "md5", "status", "reason", "attempts", "seconds")
 """What the report of a cohort adds to the columns of its manifest."""
 
-# A spreadsheet takes a cell that starts so for a formula, and file names come from others. An apostrophe before it makes
-# it text; with those that are there already, every cell can be read back as it was.
+# A spreadsheet takes a cell that starts so for a formula, and file names come from others. An apostrophe before it
+# makes it text; since one more is put before those that are there, every cell can be read back as it was.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 

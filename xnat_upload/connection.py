@@ -257,7 +257,7 @@ class Connection:
     ) -> Answer:
         url = self.server + path
         # urllib3 sends under the timeout for connecting. An archive may well pause longer than that while it takes a
-        # body, and the connection is there by then: the resource was asked for over it.
+        # body, and the connection is there by then, unless it was dropped: the resource was asked for over it.
         connect = self.settings.connect_timeout_seconds if body is None else self.settings.read_timeout_seconds
         options: dict[str, Any] = {
             "params": params,

@@ -16,7 +16,7 @@ class Status(str, Enum):
     STORED = "stored"
     """Sent, and the archive lists it with the same size and MD5."""
     SKIPPED = "skipped"
-    """Was there already: the archive listed it with the same size and MD5."""
+    """Was there already, listed with the same size and MD5."""
     UNPROVEN = "unproven"
     """Sent, and the archive has as many bytes of it; it keeps no MD5 to prove more."""
     FAILED = "failed"

@@ -116,7 +116,7 @@ class Plan:
 
     @property
     def summary(self) -> str:
-        """One line: how many files would be sent, in how many requests, and how many not."""
+        """One line that says how many files would be sent, in how many requests, and how many not."""
         sent = sum(len(shipment.steps) for shipment in self.shipments)
         replaced = sum(step.action is Action.REPLACE for step in self.steps)
         return (

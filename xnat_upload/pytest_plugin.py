@@ -1,6 +1,6 @@
 """Fixtures for tests of code that talks to XNAT, without Docker and without mocks.
 
-Installed with the package; nothing is imported or started before a test asks for it.
+Installed with the package; no server is started before a test asks for it.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether the archive holds every file: stored, skipped, or unproven because it keeps no MD5."""
+        """Whether the archive holds every file, be it stored, skipped, or unproven because it keeps no MD5."""
         return all(file.ok for file in self.files)
 
     @property
@@ -69,7 +69,7 @@ class Report:
 
     @property
     def summary(self) -> str:
-        """One line: how many files ended how, bytes and time."""
+        """One line that says how many files ended how, with bytes and time."""
         parts = [f"{number} {status}" for status in Status if (number := self.count(status))] or ["no files"]
         return f"{', '.join(parts)}; {readable_bytes(self.bytes_sent)} sent in {self.seconds:.1f} s"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from xnat_upload.errors import UnsafePathError
 from xnat_upload.identifiers import Destination
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         scan_type: str | None
 
 
+_Function = TypeVar("_Function", bound=Callable[..., object])
 PathOrPaths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
@@ -73,6 +75,22 @@ class UploadRequest:
     exist_ok: bool = False
     keep_paths: bool = False
     scan_type: str | None = None
+
+
+def takes_upload_arguments(function: _Function) -> _Function:
+    """Show the fields of `UploadRequest` as a function's keywords, to help() and to a notebook's completion."""
+    own = [each for each in inspect.signature(function).parameters.values() if each.kind is not each.VAR_KEYWORD]
+    fields = [each for each in inspect.signature(UploadRequest).parameters.values() if each.name != "files"]
+    shown = inspect.Signature(
+        [
+            *(each for each in own if each.kind is not each.KEYWORD_ONLY),
+            *fields,
+            *(each for each in own if each.kind is each.KEYWORD_ONLY),
+        ],
+        return_annotation=inspect.signature(function).return_annotation,
+    )
+    function.__signature__ = shown  # type: ignore[attr-defined]
+    return function
 
 
 @dataclass(frozen=True)

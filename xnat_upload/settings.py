@@ -35,9 +35,10 @@ class TransferSettings:
     large_file_bytes : int
         A file above this size travels alone and is read in blocks; any other is read once, whole.
     connect_timeout_seconds : float
-        How long to wait for a connection.
+        How long to wait for a connection. One that is made for a request with files is waited for as long as an answer.
     read_timeout_seconds : float
-        How long to wait for an answer after the last byte was sent; the archive extracts and hashes in that time.
+        How long to wait while the archive takes no byte of a request, and for its answer after the last one; it
+        extracts and hashes in that time.
     attempts : int
         Times that one request is sent at most, the first included.
     pause_seconds : float

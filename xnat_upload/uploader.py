@@ -24,7 +24,7 @@ from xnat_upload.plan import Plan, names_taken
 from xnat_upload.preparation import plan_into, prepare, together
 from xnat_upload.progress import Listener
 from xnat_upload.report import Report
-from xnat_upload.request import PathOrPaths, UploadRequest, stage_request
+from xnat_upload.request import PathOrPaths, UploadRequest, stage_request, takes_upload_arguments
 from xnat_upload.staging import stage
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ class Uploader(ArchiveAccess):
         )
         return self._upload(request, progress=progress, stop=threading.Event())
 
+    @takes_upload_arguments
     async def upload_async(
         self, files: PathOrPaths, *, progress: bool | Listener | None = None, **arguments: Unpack[UploadArguments]
     ) -> Report:
@@ -158,7 +159,7 @@ class Uploader(ArchiveAccess):
         Returns
         -------
         Report
-            Of all files, in the order of the requests.
+            Of all files, in the order of the requests; those of requests for one resource stand together.
 
         Raises
         ------
@@ -243,6 +244,7 @@ class Uploader(ArchiveAccess):
             progress=progress,
         )
 
+    @takes_upload_arguments
     def plan(self, files: PathOrPaths, **arguments: Unpack[UploadArguments]) -> Plan:
         """Say what `upload` with the same arguments would do, without writing; `run` does it.
 

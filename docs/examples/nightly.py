@@ -7,24 +7,28 @@ import signal
 import sys
 from pathlib import Path
 
-from xnat_upload import IncompleteUploadError, Uploader, UploadInterrupted, UploadRequest, XnatUploadError
+from xnat_upload import IncompleteUploadError, Plan, Uploader, UploadInterrupted, XnatUploadError
 
 
-def requests_for(out: Path) -> list[UploadRequest]:
-    """One upload for each folder that is named after an accession."""
-    return [
-        UploadRequest(
-            files=[path.name for path in sorted(folder.iterdir())],
-            root=folder,
-            hub_project_id=os.environ["HUB_PROJECT_ID"],
-            accession_id=folder.name,
-            scan_id="12345",
-            resource_id="SEG",
-            exist_ok=True,  # what an earlier night has stored is skipped
-        )
-        for folder in sorted(out.iterdir())
-        if folder.is_dir() and any(folder.iterdir())
-    ]
+def plans_for(uploader: Uploader, out: Path) -> tuple[list[Plan], int]:
+    """Plan one upload for each folder, which is named after an accession; count those that cannot be uploaded."""
+    plans, faulty = [], 0
+    for folder in sorted(path for path in out.iterdir() if path.is_dir()):
+        try:
+            plan = uploader.plan(
+                ".",
+                root=folder,
+                hub_project_id=os.environ["HUB_PROJECT_ID"],
+                accession_id=folder.name,
+                scan_id="12345",
+                resource_id="SEG",
+                exist_ok=True,  # what an earlier night has stored is skipped
+            )
+            plans.append(plan)
+        except XnatUploadError as error:
+            faulty += 1
+            logging.error("A folder is left out: %s", error)
+    return plans, faulty
 
 
 def main(out: Path, log: Path) -> int:
@@ -34,12 +38,13 @@ def main(out: Path, log: Path) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with Uploader.connect() as uploader:
-            report = uploader.upload_many(requests_for(out), progress=False)
-        status = 0
+            plans, faulty = plans_for(uploader, out)
+            report = uploader.run(*plans, progress=False)
+        status = 1 if faulty else 0
     except (IncompleteUploadError, UploadInterrupted) as error:
         report, status = error.report, 1
-    except XnatUploadError as error:
-        logging.error("Nothing was stored: %s", error)
+    except (XnatUploadError, KeyboardInterrupt) as error:
+        logging.error("Nothing was stored: %s", error or "stopped")
         return 2
     log.mkdir(parents=True, exist_ok=True)
     (log / f"upload-{datetime.date.today():%Y-%m-%d}.csv").write_text(report.to_csv(), encoding="utf-8")

@@ -1,10 +1,12 @@
 """A component of a NVFLARE client that stores the client's results when a run ends."""
 
+from pathlib import Path
+
 from nvflare.apis.event_type import EventType
 from nvflare.apis.fl_component import FLComponent
 from nvflare.apis.fl_context import FLContext
 
-from xnat_upload import MissingFileError, Uploader, XnatUploadError
+from xnat_upload import Uploader, XnatUploadError
 
 
 class ResultUploader(FLComponent):
@@ -35,6 +37,9 @@ class ResultUploader(FLComponent):
         """Store the results of each accession; one that fails stops no other."""
         with Uploader.connect(images_dir=self.images_dir) as uploader:
             for accession_id in self.accessions:
+                if not (Path(self.images_dir) / self.net_id / "upload" / accession_id).exists():
+                    self.log_info(fl_ctx, f"{accession_id}: no result in this run")
+                    continue
                 try:
                     report = uploader.upload(
                         accession_id,  # a directory of that name, and all files below it
@@ -47,7 +52,5 @@ class ResultUploader(FLComponent):
                         progress=False,
                     )
                     self.log_info(fl_ctx, f"{accession_id}: {report.summary}")
-                except MissingFileError:
-                    self.log_info(fl_ctx, f"{accession_id}: no result in this run")
                 except XnatUploadError as error:
                     self.log_error(fl_ctx, f"{accession_id}: {error}")
