@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import pytest_mock
 
 from tests.conftest import SandboxHospital
 from xnat_upload import (
@@ -24,9 +25,11 @@ from xnat_upload import (
     MissingFileError,
     Progress,
     Report,
+    Resource,
     TransferSettings,
     UploadInterrupted,
 )
+from xnat_upload.archive import Archive
 from xnat_upload.columns import PackedText, RepeatedText
 from xnat_upload.manifest import Manifest
 from xnat_upload.manifest_source import text_of
@@ -129,6 +132,31 @@ def test_a_manifest_may_be_a_frame_a_file_or_mappings(ward: SandboxHospital, tmp
     assert list(merged["status"]) == ["stored"] * len(rows)
     assert str(merged["size_bytes"].dtype) == "Int64"
     assert str(merged["status"].dtype) == "category"
+
+
+@pytest.mark.parametrize("exist_ok", [False, True])
+def test_a_resource_that_appears_while_its_session_is_opened_is_looked_into(
+    ward: SandboxHospital, tmp_path: Path, exist_ok: bool, mocker: pytest_mock.MockerFixture
+) -> None:
+    for name in ("same.nii", "other.nii", "new.nii"):
+        (tmp_path / name).write_bytes(b"ours")
+    create = Archive.create_resource
+
+    def another_was_faster(self: Archive, resource: Resource) -> bool:
+        ward.put("4", "SEG", "same.nii", b"ours")
+        ward.put("4", "SEG", "other.nii", b"theirs")
+        return create(self, resource)
+
+    mocker.patch.object(Archive, "create_resource", another_was_faster)
+    with ward.connect() as uploader:
+        rows = [row(ward, name) for name in ("same.nii", "other.nii", "new.nii")]
+        report = uploader.upload_cohort(rows, root=tmp_path, exist_ok=exist_ok)
+    if exist_ok:
+        assert [str(file.status) for file in report.files] == ["skipped", "stored", "stored"]
+        assert ward.content("4", "SEG") == {"same.nii": b"ours", "other.nii": b"ours", "new.nii": b"ours"}
+    else:
+        assert [str(file.status) for file in report.files] == ["failed", "failed", "not sent"]
+        assert ward.content("4", "SEG") == {"same.nii": b"ours", "other.nii": b"theirs"}
 
 
 @pytest.mark.parametrize("start", [b"PK\x03\x04\x14\x00", b"\xd0\xcf\x11\xe0\xa1"])

@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import pytest_mock
+import urllib3
 
 from tests.hospital import IMPATIENT
 from tests.odd_server import OddServer, answer
@@ -23,6 +25,7 @@ from xnat_upload import (
     Uploader,
     XnatUploadError,
 )
+from xnat_upload.pool import PoolAdapter
 
 PROJECTS = answer(json.dumps({"ResultSet": {"Result": [{"ID": "P1", "secondary_ID": "hub-1"}]}}).encode())
 SESSION = answer(
@@ -189,6 +192,26 @@ def test_an_archive_that_pauses_while_it_takes_a_body_is_waited_for(tmp_path: Pa
         upload(server, tmp_path, content=bytes(16 << 20), settings=settings)
     assert not isinstance(caught.value, ServerUnavailableError)
     assert server.taken >= 16 << 20
+
+
+def test_every_connection_is_made_under_the_timeout_for_connecting(
+    tmp_path: Path, mocker: pytest_mock.MockerFixture
+) -> None:
+    # This server closes after each answer, so the request with the file opens a connection too.
+    made = mocker.spy(urllib3.util.connection, "create_connection")
+    settings = replace(IMPATIENT, connect_timeout_seconds=0.75, read_timeout_seconds=4.0)
+    with OddServer(Conversation()) as server, pytest.raises(XnatUploadError, match="does not list it"):
+        upload(server, tmp_path, settings=settings)
+    assert len(made.call_args_list) > 5
+    assert {call.args[1] for call in made.call_args_list} == {0.75}
+
+
+def test_connections_through_a_proxy_wait_as_long_for_what_they_send() -> None:
+    adapter = PoolAdapter(connections=2, sending_seconds=7.0)
+    for manager in (adapter.poolmanager, adapter.proxy_manager_for("http://127.0.0.1:9")):
+        for scheme in ("http", "https"):
+            pool = manager.connection_from_host("xnat.invalid", scheme=scheme)
+            assert pool.ConnectionCls.sending_seconds == 7.0
 
 
 class SlowTaker(OddServer):

@@ -26,13 +26,14 @@ from xnat_upload import (
     Plan,
     Progress,
     Report,
+    Scan,
     Status,
     Uploader,
     UploadInterrupted,
     UploadRequest,
     XnatUploadError,
 )
-from xnat_upload.sandbox.faults import Fault, Refuse
+from xnat_upload.sandbox.faults import Fault, LoseAnswer, Refuse
 
 SMALL_BATCHES = replace(IMPATIENT, batch_files=4, large_file_bytes=30_000)
 
@@ -153,6 +154,74 @@ def test_what_another_client_stored_alike_after_the_plan_is_not_sent_again(
         "seg": (Status.STORED, 1),
     }
     assert stored(ward) == {"new": b"ours", "same": b"the same", "seg": b"our bytes"}
+
+
+@pytest.mark.parametrize("removed", ["file", "resource"])
+def test_what_another_client_removed_after_the_plan_is_not_called_skipped(
+    ward: SandboxHospital, tmp_path: Path, removed: str
+) -> None:
+    folder = folder_with(tmp_path / "ours", a=b"was there", b=b"is new", c=b"was there too")
+    ward.put("4", "SEG", "a", b"was there")
+    ward.put("4", "SEG", "c", b"was there too")
+    with ward.connect() as uploader:
+        plan = plan_for(uploader, ward, folder, exist_ok=True)
+        assert [step.action.value for step in plan.steps] == ["skip", "send", "skip"]
+        path = ward.resource_path("4", "SEG")
+        ward.ask("DELETE", path if removed == "resource" else f"{path}/files/a")
+        report = uploader.run(plan)
+    expected = ["stored", "stored", "stored" if removed == "resource" else "skipped"]
+    assert [file.status.value for file in report.files] == expected
+    assert stored(ward) == {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_progress_comes_to_its_end_though_less_is_sent_than_was_planned(ward: SandboxHospital, tmp_path: Path) -> None:
+    ours = folder_with(tmp_path / "ours", same=bytes(50_000), new=b"new")
+    said: list[Progress] = []
+    with ward.connect() as uploader:
+        plan = plan_for(uploader, ward, ours, exist_ok=True)
+        ward.put("4", "SEG", "same", bytes(50_000))
+        assert uploader.run(plan, progress=said.append).ok
+    assert said[-1] == Progress(files_done=2, files_total=2, bytes_sent=50_003, bytes_total=50_003)
+
+
+@pytest.mark.parametrize("elsewhere", ["session", "other scan", "assessor"])
+def test_a_resource_of_that_label_elsewhere_is_not_taken_for_the_one(
+    ward: SandboxHospital, tmp_path: Path, elsewhere: str
+) -> None:
+    folder = folder_with(tmp_path, seg=b"a segmentation")
+    ward.create_scan("5")
+    place = {"session": ward.session_path, "other scan": f"{ward.session_path}/scans/5"}
+    if elsewhere == "assessor":
+        place["assessor"] = f"{ward.session_path}/assessors/QC1"
+        ward.ask("PUT", place["assessor"], params={"xsiType": "xnat:qcManualAssessorData"})
+    made = ward.ask("PUT", f"{place[elsewhere]}/resources/SEG")
+    if made.status_code != 200:
+        pytest.skip(f"the sandbox has no resources of an {elsewhere}")
+    ward.sandbox.clear_requests()
+    with ward.connect() as uploader:
+        assert send(uploader, ward, folder).ok
+    asked = [request for request in ward.sandbox.requests if request.path.endswith("/scans/4/resources/SEG/files")]
+    assert [request.method for request in asked] == ["GET"]  # to verify; there was nothing to look up before
+
+
+def test_a_resource_that_was_made_in_spite_of_a_500_is_looked_into(ward: SandboxHospital, tmp_path: Path) -> None:
+    folder = folder_with(tmp_path / "ours", seg=b"our bytes")
+    with ward.connect() as uploader:
+        plan = plan_for(uploader, ward, folder)
+        ward.put("4", "SEG", "seg", b"their bytes")
+        refused = ward.sandbox.inject(Refuse(500, method="PUT", path="/resources/SEG$"))
+        with refused, pytest.raises(AlreadyExistsError, match="nothing was sent"):
+            uploader.run(plan)
+    assert stored(ward) == {"seg": b"their bytes"}
+
+
+def test_create_resource_that_lost_its_answer_is_no_conflict_with_itself(ward: SandboxHospital) -> None:
+    with ward.connect() as uploader:
+        scan = Scan(uploader.locate(ward.hub_project_id, ward.accession_id), "4")
+        with ward.sandbox.inject(LoseAnswer(method="PUT", path="/resources/SEG$")):
+            assert uploader.create_resource(scan, "SEG").label == "SEG"
+        with pytest.raises(AlreadyExistsError):
+            uploader.create_resource(scan, "SEG")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import doctest
 import importlib
+import importlib.metadata
 import inspect
 import re
 import subprocess
@@ -21,7 +22,7 @@ import xnat_upload
 PACKAGE = Path(xnat_upload.__file__).parent
 # A module may import from the rows above it, and from nothing beside or below it.
 ROWS = """
-    errors  columns  progress  settings  tables
+    errors  columns  pool  progress  settings  tables
     names
     listing  answers  credentials  identifiers  local_file  manifest_source  retry  scan_types
     exchange  outcome  plan  staging  verification
@@ -107,6 +108,12 @@ def test_all_lists_exactly_the_public_names() -> None:
         if not name.startswith("_") and not isinstance(value, types.ModuleType)
     ]
     assert xnat_upload.__all__ == sorted(public)
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    assert xnat_upload.__version__ == importlib.metadata.version("xnat-upload")
+    with pytest.raises(AttributeError, match="no attribute 'version'"):
+        xnat_upload.version  # noqa: B018
 
 
 def test_every_way_to_upload_shows_the_same_keywords() -> None:

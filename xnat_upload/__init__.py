@@ -68,3 +68,11 @@ __all__ = [
     "Uploader",
     "XnatUploadError",
 ]
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        from importlib.metadata import version  # not read by each program that imports this
+
+        return version("xnat-upload")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

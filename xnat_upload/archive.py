@@ -261,7 +261,7 @@ class Archive:
             scan_type_names={str(scan.get("ID")): scan.get("type", "") for scan in scans},
             # Those of a scan stand in it as "file" (contract, read §3.3).
             resource_labels={
-                str(scan.get("ID")): frozenset(str(each.get("label")) for each in scan.iterfind("./{*}file"))
+                str(scan.get("ID")): frozenset(filter(None, (each.get("label") for each in scan.iterfind("./{*}file"))))
                 for scan in scans
             },
         )

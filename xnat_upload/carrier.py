@@ -30,6 +30,7 @@ from xnat_upload.errors import (
 )
 from xnat_upload.ledger import Ledger
 from xnat_upload.listing import Listing
+from xnat_upload.local_file import LocalFile
 from xnat_upload.outcome import ResourceResult
 from xnat_upload.packing import SentBody, Stopped, pack
 from xnat_upload.plan import Plan, Shipment, Step, divide, names_taken
@@ -49,7 +50,7 @@ class Store(ContestedStore, Protocol):
         """Be the only writer while the context lasts."""
 
     def prepare(self) -> bool:
-        """Make sure that the scan and the resource exist and may be written; False if the plan did not know of it."""
+        """Make sure that the scan and the resource exist and may be written; False if the plan is mistaken."""
 
     def put(self, shipment: Shipment, body: SentBody, *, content_type: str, overwrite: bool) -> tuple[str, ...]:
         """Send one request, once; return the names that were refused as existing."""
@@ -127,9 +128,12 @@ class Carrier:
         )
 
     def _prepare(self) -> None:
-        """Make what is missing, and decide anew if another client has made the resource since the plan was made."""
+        """Make what is missing, and decide anew if another client has made or removed the resource since the plan."""
         if self._store.prepare():
             return
+        if self._stop.is_set():
+            raise Stopped
+        planned = _files_of(self._plan)
         self._plan = decide(
             self._plan.resource,
             [step.file for step in self._plan.steps],
@@ -140,6 +144,9 @@ class Carrier:
             server=self._plan.server,
         )
         self._ledger = Ledger(self._plan)
+        left_out = planned - _files_of(self._plan)
+        self._done(len(left_out))
+        self._moved(sum(file.size_bytes for file in left_out))
         if self._plan.refused:
             raise names_taken(self._plan)
 
@@ -280,11 +287,11 @@ class Carrier:
 
     def _verify(self) -> None:
         listed = self._store.listing()
-        awaiting = self._ledger.awaiting
-        found = verify(awaiting, listed=listed, listed_before=self._plan.listed)
+        expected = self._ledger.expected
+        found = verify(expected, listed=listed, listed_before=self._plan.listed)
         ours = {step.file.name for step in self._plan.steps}
         self._extra = tuple(name for name in found.extra if name not in ours)
-        right_size = {name for name in found.unproven if self._store.served_bytes(name) == awaiting[name].size_bytes}
+        right_size = {name for name in found.unproven if self._store.served_bytes(name) == expected[name].size_bytes}
         self._ledger.stored(found.same)
         self._ledger.unproven([name for name in found.unproven if name in right_size])
         self._ledger.found_wrong(found.missing, "the archive does not list it")
@@ -292,6 +299,10 @@ class Carrier:
             [*found.altered, *(name for name in found.unproven if name not in right_size)],
             "the archive has other bytes than were sent",
         )
+
+
+def _files_of(plan: Plan) -> set[LocalFile]:
+    return {step.file for shipment in plan.shipments for step in shipment.steps}
 
 
 def _change_of(step: Step) -> str:

@@ -23,6 +23,7 @@ from xnat_upload import retry
 from xnat_upload.answers import Answer, not_logged_in, refusal
 from xnat_upload.errors import AuthenticationError, XnatUploadError
 from xnat_upload.exchange import exchange
+from xnat_upload.pool import PoolAdapter
 from xnat_upload.settings import TransferSettings
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Connection:
         self.server: str = interface._server.rstrip("/")
         self.settings = settings
         self._login_headers = dict(headers or {})
-        self._interface = _with_own_pool(interface, server=self.server, connections=settings.workers)
+        self._interface = _with_own_pool(interface, server=self.server, settings=settings)
         self._login_lock = threading.Lock()
         self._given_session_id = self._session_id()
         # The cookies of the last login, sent as they were then: an answer to an ended session brings a new, anonymous
@@ -256,13 +257,10 @@ class Connection:
         auth: Any,
     ) -> Answer:
         url = self.server + path
-        # urllib3 sends under the timeout for connecting. An archive may well pause longer than that while it takes a
-        # body, and the connection is there by then, unless it was dropped: the resource was asked for over it.
-        connect = self.settings.connect_timeout_seconds if body is None else self.settings.read_timeout_seconds
         options: dict[str, Any] = {
             "params": params,
             "headers": {**_HEADERS, **(headers or {})},
-            "timeout": (connect, self.settings.read_timeout_seconds),
+            "timeout": (self.settings.connect_timeout_seconds, self.settings.read_timeout_seconds),
             "allow_redirects": False,  # credentials never follow to another host
             "stream": True,
             "data": body,
@@ -278,11 +276,8 @@ class Connection:
         return values[-1] if values else None
 
 
-def _with_own_pool(interface: pyxnat.Interface, *, server: str, connections: int) -> pyxnat.Interface:
-    """Give a twin of the interface with a pool of exactly this size; the caller's own is not touched.
-
-    Without ``pool_block`` each thread beyond ten would open, and throw away, a connection for every request.
-    """
+def _with_own_pool(interface: pyxnat.Interface, *, server: str, settings: TransferSettings) -> pyxnat.Interface:
+    """Give a twin of the interface with a pool of its own; the caller's is not touched."""
     theirs: requests.Session = interface._http
     ours = requests.Session()
     for attribute in ("auth", "proxies", "hooks", "params", "verify", "cert", "trust_env"):
@@ -294,7 +289,7 @@ def _with_own_pool(interface: pyxnat.Interface, *, server: str, connections: int
     ours.headers.update(theirs.headers)
     for prefix, adapter in theirs.adapters.items():
         plain = type(adapter) is requests.adapters.HTTPAdapter
-        pool = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=connections, pool_block=True)
+        pool = PoolAdapter(connections=settings.workers, sending_seconds=settings.read_timeout_seconds)
         ours.mount(prefix, pool if plain else adapter)
     twin = object.__new__(type(interface))
     twin.__dict__.update(interface.__dict__)

@@ -7,7 +7,7 @@ has said that it took it, which proves nothing yet; and settled only by a listin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xnat_upload.local_file import Fingerprint, fingerprint
 from xnat_upload.outcome import FileOutcome, Status
@@ -49,6 +49,16 @@ class Ledger:
         }
 
     @property
+    def expected(self) -> dict[str, Fingerprint]:
+        """What the archive took, and what it had already: all that a listing must show now."""
+        skipped = {
+            name: entry.fingerprint
+            for name, entry in self._entries.items()
+            if entry.status is Status.SKIPPED and entry.fingerprint is not None
+        }
+        return {**skipped, **self.awaiting}
+
+    @property
     def wrong(self) -> tuple[Step, ...]:
         """Files that the archive took, and does not list as they were sent."""
         return tuple(entry.step for entry in self._entries.values() if entry.wrong)
@@ -81,9 +91,11 @@ class Ledger:
             self._entries[step.file.name].answered = True
 
     def stored(self, names: Iterable[str]) -> None:
-        """A listing shows size and MD5 of these as they were sent."""
+        """A listing shows size and MD5 of these as they were sent, or as they were there before."""
         for name in names:
             entry = self._entries[name]
+            if entry.status is Status.SKIPPED:
+                continue
             replaced = entry.step.action is Action.REPLACE
             self._settle(name, Status.STORED, f"replaced: {entry.step.reason}" if replaced else "size and MD5 agree")
 
@@ -93,10 +105,13 @@ class Ledger:
             self._settle(name, Status.UNPROVEN, "the size agrees; this archive keeps no MD5")
 
     def found_wrong(self, names: Iterable[str], reason: str) -> None:
-        """These did not arrive as they were sent: they may be sent once more, and have failed until then."""
+        """These did not arrive or are there no more: they may be sent once more, and have failed until then."""
         for name in names:
             self._settle(name, Status.FAILED, reason)
-            self._entries[name].wrong = True
+            entry = self._entries[name]
+            entry.wrong = True
+            if entry.step.action is Action.SKIP:
+                entry.step = replace(entry.step, action=Action.REPLACE, reason="stored already, and then not")
 
     def conflict(self, steps: Iterable[Step], reason: str) -> None:
         """Another client has taken these names."""

@@ -35,7 +35,7 @@ class TransferSettings:
     large_file_bytes : int
         A file above this size travels alone and is read in blocks; any other is read once, whole.
     connect_timeout_seconds : float
-        How long to wait for a connection. One that is made for a request with files is waited for as long as an answer.
+        How long to wait for a connection.
     read_timeout_seconds : float
         How long to wait while the archive takes no byte of a request, and for its answer after the last one; it
         extracts and hashes in that time.

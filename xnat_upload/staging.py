@@ -77,7 +77,7 @@ def stage(
     InvalidIdentifierError
         A name that XNAT cannot hold, or two files with one name.
     """
-    if isinstance(files, (str, os.PathLike)):
+    if isinstance(files, (str, bytes, os.PathLike)):
         files = [files]
     try:
         top = Path(root).resolve(strict=True)

@@ -78,8 +78,9 @@ class ResourceStore:
         return self._locks.hold(self._plan.resource)
 
     def prepare(self) -> bool:
-        """Make sure that the scan and the resource exist and may be written; False if the plan did not know of it."""
-        return self._creation.ensure(self._plan) or self._plan.resource.was_there
+        """Make sure that the scan and the resource exist and may be written; False if the plan is mistaken."""
+        made = self._creation.ensure(self._plan)
+        return made is not self._plan.resource.was_there
 
     def put(self, shipment: Shipment, body: SentBody, *, content_type: str, overwrite: bool) -> tuple[str, ...]:
         """Send one request, once; return the names that were refused as existing."""

@@ -90,7 +90,7 @@ class Uploader(ArchiveAccess):
 
         Raises
         ------
-        InvalidIdentifierError, UnsafePathError, MissingFileError
+        InvalidIdentifierError, UnsafePathError, MissingFileError, ChangedFileError
             A fault of the call or of the local files; nothing was sent.
         NotFoundError, PermissionDeniedError, AuthenticationError, ServerError, ServerUnavailableError
             The archive could not be asked or refused; nothing was stored.
