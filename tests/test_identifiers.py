@@ -163,3 +163,10 @@ def test_places_are_equal_by_value_and_print_as_their_path() -> None:
 def test_a_session_whose_label_cannot_be_asked_for_is_named_by_its_experiment_id() -> None:
     accession = Accession("hub-1", "P1", "S1", "E1", "a label. With blanks", "xnat:mrSessionData")
     assert Resource(Scan(accession, "4"), "NIFTI").destination.accession_id == "E1"
+
+
+def test_a_place_belongs_to_a_place_and_not_to_its_name() -> None:
+    with pytest.raises(TypeError, match="belongs to an Accession, as locate"):
+        Scan("FAK09131796", "4")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="belongs to a Scan"):
+        Resource("4", "NIFTI")  # type: ignore[arg-type]

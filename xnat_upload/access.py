@@ -71,7 +71,7 @@ class ArchiveAccess:
         AuthenticationError
             No credentials, or the archive does not accept them.
         InvalidIdentifierError
-            No server, or an address that is none.
+            No server, an address that is none, or a `verify` that names no file.
         ServerError, ServerUnavailableError
             What answers is no XNAT, or nothing answers.
 

@@ -136,6 +136,8 @@ class Scan:
     scan_id: str
 
     def __post_init__(self) -> None:
+        if not isinstance(self.accession, Accession):
+            raise TypeError(f"A scan belongs to an Accession, as locate() gives it, and not to {self.accession!r}.")
         check_scan_id(self.scan_id)
         namesakes = [
             other
@@ -180,6 +182,8 @@ class Resource:
     label: str
 
     def __post_init__(self) -> None:
+        if not isinstance(self.scan, Scan):
+            raise TypeError(f"A resource belongs to a Scan, and not to {self.scan!r}.")
         check_resource_label(self.label)
 
     def __str__(self) -> str:

@@ -44,8 +44,14 @@ class UploadRequest:
     ----------
     files : path or iterable of paths
         Relative to the root, or absolute inside it; a directory stands for all files below it, and ``"."`` for all.
-    hub_project_id, accession_id, scan_id, resource_id : str
-        Where they go.
+    hub_project_id : str
+        The hub's ID of the project: XNAT's secondary ID, which its pages call Running Title.
+    accession_id : str
+        Label of the session in that project, or its experiment ID.
+    scan_id : str
+        The scan, which is created if it is missing.
+    resource_id : str
+        Label of the resource under it, such as ``SEG``; created if it is missing.
     net_id : str, optional
         Files are relative to ``<images_dir>/<net_id>/upload``.
     root : path, optional
