@@ -340,7 +340,8 @@ def test_memory_does_not_grow_with_the_number_of_members(tmp_path: Path, form: F
     size = 256 * 1024
     few = peak_bytes(tmp_path, members=20, size_bytes=size, form=form, large_file_bytes=size)
     many = peak_bytes(tmp_path, members=200, size_bytes=size, form=form, large_file_bytes=size)
-    headers_bytes = 180 * 2048
+    # stream-zip makes a class for each member, of 2.3 KiB on Python 3.13, which stays until the next collection.
+    headers_bytes = 180 * 4096
     assert many < few + headers_bytes
     assert many < 3 * size + headers_bytes
 
