@@ -30,7 +30,6 @@ from xnat_upload.errors import (
 )
 from xnat_upload.ledger import Ledger
 from xnat_upload.listing import Listing
-from xnat_upload.local_file import LocalFile
 from xnat_upload.outcome import ResourceResult
 from xnat_upload.packing import SentBody, Stopped, pack
 from xnat_upload.plan import Plan, Shipment, Step, divide, names_taken
@@ -133,7 +132,7 @@ class Carrier:
             return
         if self._stop.is_set():
             raise Stopped
-        planned = _files_of(self._plan)
+        planned = self._plan.files_to_send
         self._plan = decide(
             self._plan.resource,
             [step.file for step in self._plan.steps],
@@ -144,7 +143,7 @@ class Carrier:
             server=self._plan.server,
         )
         self._ledger = Ledger(self._plan)
-        left_out = planned - _files_of(self._plan)
+        left_out = planned - self._plan.files_to_send
         self._done(len(left_out))
         self._moved(sum(file.size_bytes for file in left_out))
         if self._plan.refused:
@@ -160,22 +159,25 @@ class Carrier:
 
     def _ship_unchanged(self, shipment: Shipment, *, overwrite: bool, lost: ServerUnavailableError | None) -> None:
         """Send one shipment, leaving behind each file that has changed since the plan was made."""
-        while True:
+        waiting = [(shipment, lost)]
+        while waiting:
+            shipment, lost = waiting.pop(0)
             try:
                 self._ship(shipment, overwrite=overwrite, lost=lost)
             except ChangedFileError as change:
-                changed = {step: str(change) for step in shipment.steps if step.file.path == change.path}
-                changed.update((step, fault) for step in shipment.steps if (fault := _change_of(step)))
-                for step in changed or shipment.steps:
-                    self._ledger.fail([step], changed.get(step, str(change)))
-                rest = tuple(step for step in shipment.steps if changed and step not in changed)
-                if not rest:
-                    return
-                # The request broke off before its end, so the archive holds unlisted bytes of the others at most.
-                shipment = replace(shipment, steps=rest)
-                lost = ServerUnavailableError("The request was broken off here.")
-            else:
-                return
+                changed = {step: _change_of(step, change) for step in shipment.steps}
+                for step, reason in changed.items():
+                    self._ledger.fail([step] if reason else [], reason)
+                rest = [step for step, reason in changed.items() if not reason]
+                if len(rest) == len(changed):
+                    raise AssertionError("unreachable: what changed is one of the files that were sent") from change
+                # What had left before the request broke off lies unlisted in the archive, and may be overwritten. What
+                # had not must not be: unlisted bytes under its name are another client's.
+                broken = ServerUnavailableError("The request was broken off here.")
+                for had_left, look in ((True, broken), (False, lost)):
+                    steps = tuple(step for step in rest if self._ledger.has_left(step) is had_left)
+                    if steps:
+                        waiting.append((replace(shipment, steps=steps), look))
 
     def _ship(self, shipment: Shipment, *, overwrite: bool, lost: ServerUnavailableError | None) -> None:
         """Send one shipment until it is known what became of each of its files; `lost` if it was sent before."""
@@ -301,13 +303,12 @@ class Carrier:
         )
 
 
-def _files_of(plan: Plan) -> set[LocalFile]:
-    return {step.file for shipment in plan.shipments for step in shipment.steps}
-
-
-def _change_of(step: Step) -> str:
+def _change_of(step: Step, change: ChangedFileError) -> str:
+    """Say how a file has changed, of which `change` may tell already; nothing if it has not."""
+    if step.file.path == change.path:
+        return str(change)
     try:
         step.file.open().close()
-    except ChangedFileError as change:
-        return str(change)
+    except ChangedFileError as another:
+        return str(another)
     return ""

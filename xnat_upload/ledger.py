@@ -22,6 +22,7 @@ class _Entry:
     status: Status | None
     reason: str
     fingerprint: Fingerprint | None
+    left: bool = False
     answered: bool = False
     wrong: bool = False
     conflict: bool = False
@@ -82,7 +83,12 @@ class Ledger:
             entry.status, entry.answered, entry.wrong = None, False, False
             entry.attempts += 1
             entry.seconds += seconds
+            entry.left |= step.file.name in fingerprints
             entry.fingerprint = fingerprints.get(step.file.name, entry.fingerprint)
+
+    def has_left(self, step: Step) -> bool:
+        """Say whether a file has left in a request, so that unlisted bytes under its name are its own."""
+        return self._entries[step.file.name].left
 
     def answered(self, steps: Iterable[Step]) -> None:
         """The archive took these, or lists them as they were sent: to be verified at the end."""

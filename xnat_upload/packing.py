@@ -56,9 +56,11 @@ def pack(shipment: Shipment, *, large_file_bytes: int) -> tuple[Body, str]:
     Raises
     ------
     ChangedFileError
-        A large member is not the file that was planned. The same may come out of the body's iteration.
+        A large file is not the one that was planned. The same may come out of the body's iteration.
     """
     if shipment.form is Form.PLAIN:
+        # Seen now if it has changed: once a request has begun, the archive keeps an empty file of it.
+        shipment.steps[0].file.open().close()
         return PlainBody(shipment.steps[0]), "application/octet-stream"
     zipped = ZipBody(shipment.steps, large_file_bytes=large_file_bytes)
     if shipment.form is Form.ZIP:

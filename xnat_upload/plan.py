@@ -110,6 +110,11 @@ class Plan:
         return tuple(step.file.name for step in self.steps if step.action is Action.REFUSE)
 
     @property
+    def files_to_send(self) -> frozenset[LocalFile]:
+        """All files that will travel."""
+        return frozenset(step.file for shipment in self.shipments for step in shipment.steps)
+
+    @property
     def bytes_to_send(self) -> int:
         """Bytes of all files that will travel."""
         return sum(shipment.size_bytes for shipment in self.shipments)
