@@ -122,11 +122,11 @@ def test_any_bytes_at_all_give_a_printable_message_and_an_error(body: bytes) -> 
         (422, ServerError, "Asking again"),
         (500, ServerError, "Asking again"),
         (501, ServerError, "Asking again"),
-        (408, ServerUnavailableError, "run the same call again"),
-        (429, ServerUnavailableError, "run the same call again"),
-        (502, ServerUnavailableError, "run the same call again"),
-        (503, ServerUnavailableError, "run the same call again"),
-        (504, ServerUnavailableError, "run the same call again"),
+        (408, ServerUnavailableError, "try again later"),
+        (429, ServerUnavailableError, "try again later"),
+        (502, ServerUnavailableError, "try again later"),
+        (503, ServerUnavailableError, "try again later"),
+        (504, ServerUnavailableError, "try again later"),
     ],
 )
 @pytest.mark.parametrize("body", [RESTLET.format("own words"), TOMCAT.format("own words"), TURBINE.format("own words")])

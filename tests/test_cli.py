@@ -247,7 +247,7 @@ def test_check_says_what_would_stop_an_upload(
     out = capfd.readouterr().out
     assert "version    1.8" in out
     assert f"project    {logged_in.project_id}, as Owners" in out
-    assert "xnat:ctSessionData with 1 scans" in out
+    assert "xnat:ctSessionData with 1 scan\n" in out
     assert run(["check", "--hub-project", "nowhere"]) == 1
     assert "obstacle   No project with the secondary ID 'nowhere'" in capfd.readouterr().out
     assert run([*question[:-1], "GONE"]) == 1

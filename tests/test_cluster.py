@@ -167,7 +167,7 @@ def test_what_was_there_before_is_refused_by_every_attempt(
             hold.release()
         found = report.result(timeout=60)
     assert [str(file.status) for file in found.files] == ["stored"] * 8 + ["failed"]
-    assert found.files[8].reason == "in the resource already, and not to be replaced"
+    assert found.files[8].reason == "in the resource already, and replacing was not asked for"
 
 
 def test_a_wrong_password_is_tried_once_by_each_worker_and_told_in_every_row(

@@ -207,7 +207,7 @@ def test_a_failing_accession_stops_no_other(ward: SandboxHospital, tmp_path: Pat
     assert not report.ok
     reasons = {file.name if "/" not in str(each["file"]) else each["file"]: (str(file.status), file.reason)
                for each, file in zip(rows, report.files, strict=True)}  # fmt: skip
-    assert reasons["taken.nii"] == ("failed", "in the resource already, and not to be replaced")
+    assert reasons["taken.nii"] == ("failed", "in the resource already, and replacing was not asked for")
     assert reasons["beside.nii"] == ("not sent", "not sent, because other names are there already")
     assert reasons["ACC0/4/0.nii"][0] == "not sent"
     assert "'GONE'" in reasons["ACC0/4/0.nii"][1]
@@ -243,7 +243,7 @@ def test_without_exist_ok_running_again_sends_nothing_and_says_what_is_there(
     with ward.connect() as uploader:
         uploader.upload_cohort(rows, root=tmp_path).raise_if_incomplete()
         report = uploader.upload_cohort(rows, root=tmp_path)
-    assert {file.reason for file in report.files} == {"in the resource already, and not to be replaced"}
+    assert {file.reason for file in report.files} == {"in the resource already, and replacing was not asked for"}
 
 
 def test_a_resource_has_one_writer_and_resources_of_a_new_scan_make_it_once(

@@ -78,6 +78,7 @@ def test_the_environments_login_goes_to_no_other_server(environment: None, serve
     with pytest.raises(AuthenticationError) as caught:
         find(server)
     assert "env-secret" not in str(caught.value)
+    assert "XNAT_USER and XNAT_PASS are those of XNAT_HOST" in str(caught.value)
 
 
 @pytest.mark.usefixtures("environment")

@@ -176,7 +176,7 @@ def test_a_plan_says_in_one_line_what_would_happen_and_then_why(ward: SandboxHos
     assert first == f"{ward.accession_id} / scan 4 / SEG: {plan.summary}"
     assert header.split() == ["action", "size", "file", "reason"]
     assert [row.split()[0] for row in rows] == ["send", "skip", "replace"]
-    assert "the stored file has 5 bytes" in rows[2]
+    assert "stored with 5 bytes" in rows[2]
     assert refused.summary == "1 file to send (7 bytes) in 1 request, 0 stored already, 1 refused"
 
 

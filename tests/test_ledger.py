@@ -83,7 +83,7 @@ def test_a_replaced_file_says_why_it_was_replaced() -> None:
     one, other = step("a", Action.REPLACE), step("b")
     ledger = ledger_of(one, other)
     ledger.stored(["a", "b"])
-    assert outcome(ledger).reason == "replaced: reason of a"
+    assert outcome(ledger).reason == "size and MD5 agree; before, reason of a"
     assert outcome(ledger, "b").reason == "size and MD5 agree"
 
 

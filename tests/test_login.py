@@ -100,10 +100,16 @@ def test_no_answer_is_not_taken_for_a_wrong_password() -> None:
         Uploader.connect("http://127.0.0.1:9", user="u", password="p", settings=replace(IMPATIENT, attempts=2))
 
 
-@pytest.mark.parametrize("path", ["/data", "/app/template/Login.vm", "/xnat"])
-def test_what_is_no_xnat_is_called_so(ward: SandboxHospital, path: str) -> None:
-    with pytest.raises(ServerError, match="without /data or a page behind it"):
+@pytest.mark.parametrize("path", ["/data", "/data/auth", "/app/template/Login.vm", "/xnat/REST"])
+def test_an_address_inside_an_xnat_is_not_taken_for_its_own(ward: SandboxHospital, path: str) -> None:
+    with pytest.raises(InvalidIdentifierError, match="is one inside an XNAT"):
         Uploader.connect(ward.server + path, user=ward.user, password=ward.password)
+    assert ward.sandbox.requests == ()
+
+
+def test_what_is_no_xnat_is_called_so(ward: SandboxHospital) -> None:
+    with pytest.raises(ServerError, match="may need a path, such as /xnat"):
+        Uploader.connect(f"{ward.server}/elsewhere", user=ward.user, password=ward.password)
 
 
 def test_a_closed_uploader_does_not_log_in_again(ward: SandboxHospital, images: Path) -> None:

@@ -53,15 +53,15 @@ def plan(
     [
         (None, False, Action.SEND, "not in the resource"),
         (None, True, Action.SEND, "not in the resource"),
-        (StoredFile(3, MD5), False, Action.REFUSE, "in the resource already, and not to be replaced"),
-        (StoredFile(4, OTHER_MD5), False, Action.REFUSE, "in the resource already, and not to be replaced"),
+        (StoredFile(3, MD5), False, Action.REFUSE, "in the resource already, and replacing was not asked for"),
+        (StoredFile(4, OTHER_MD5), False, Action.REFUSE, "in the resource already, and replacing was not asked for"),
         (StoredFile(3, MD5), True, Action.SKIP, "stored already, same size and MD5"),
         (StoredFile(3, MD5.upper()), True, Action.SKIP, "stored already, same size and MD5"),
-        (StoredFile(3, OTHER_MD5), True, Action.REPLACE, "the stored file has the same size but another MD5"),
-        (StoredFile(4, MD5), True, Action.REPLACE, "the stored file has 4 bytes"),
-        (StoredFile(0, MD5), True, Action.REPLACE, "the stored file has 0 bytes"),
-        (StoredFile(3, ""), True, Action.REPLACE, "this archive keeps no MD5, and equal size proves nothing"),
-        (StoredFile(None, MD5), True, Action.REPLACE, "the stored file has None bytes"),
+        (StoredFile(3, OTHER_MD5), True, Action.REPLACE, "stored with the same size but another MD5"),
+        (StoredFile(4, MD5), True, Action.REPLACE, "stored with 4 bytes"),
+        (StoredFile(0, MD5), True, Action.REPLACE, "stored with 0 bytes"),
+        (StoredFile(3, ""), True, Action.REPLACE, "stored without MD5, and equal size proves nothing"),
+        (StoredFile(None, MD5), True, Action.REPLACE, "stored with None bytes"),
     ],
 )
 def test_each_file_has_an_action_and_a_reason(

@@ -224,7 +224,7 @@ def test_a_single_step_says_what_is_wrong_with_what_it_is_given(
 
 @pytest.mark.parametrize("field", ["hub_project_id", "accession_id", "scan_id", "resource_id"])
 def test_an_id_that_is_a_number_is_asked_for_as_text(hospital: Hospital, images: Path, field: str) -> None:
-    with hospital.connect() as uploader, pytest.raises(InvalidIdentifierError, match="is a int"):
+    with hospital.connect() as uploader, pytest.raises(InvalidIdentifierError, match="is of type int"):
         send(uploader, hospital, "CT_small.dcm", images, **{field: 4})
 
 

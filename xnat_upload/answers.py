@@ -40,8 +40,8 @@ _REFUSALS: dict[int, tuple[type[XnatUploadError], str]] = {
     409: (AlreadyExistsError, "Choose another name, or use what is there."),
     413: (
         ServerError,
-        "A proxy allows no request of that size: choose smaller batch_bytes, or raise its limit "
-        "(client_max_body_size in nginx).",
+        "A proxy allows no request of that size: raise its limit (client_max_body_size in nginx), or, unless it is one "
+        "large file, choose smaller batch_bytes.",
     ),
 }
 
@@ -142,7 +142,7 @@ def refusal(answer: Answer, *, doing: str) -> XnatUploadError | None:
     start = f"While {doing}, the archive answered {status}{said}."
     if status in _BUSY or (status == 500 and any(words in answer.text for words in _CATALOG_CONFLICT)):
         return ServerUnavailableError(
-            f"{start} All attempts are used up; run the same call again later.",
+            f"{start} All attempts are used up; try again later.",
             still_working=status == 504,
             retry_after_seconds=_seconds(answer.retry_after),
             status=status,
@@ -153,7 +153,7 @@ def refusal(answer: Answer, *, doing: str) -> XnatUploadError | None:
         kind: type[XnatUploadError] = ServerError
         way_out = (
             f"It points to {_shown_location(answer.location)}, and redirects are not followed, because credentials "
-            "would go there too. Give that address to connect() if it is the archive's."
+            "would go there too. Give connect() what stands there before /data, if it is the archive's address."
         )
     else:
         kind, way_out = _REFUSALS.get(status, (ServerError, "Asking again would bring the same answer."))

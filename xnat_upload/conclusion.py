@@ -117,7 +117,8 @@ def _raise(results: Sequence[ResourceResult], report: Report) -> NoReturn:
         f"{first_of(names)}: {reason.rstrip('.')}." for reason, names in list(by_reason.items())[:_REASONS_SHOWN]
     )
     raise IncompleteUploadError(
-        f"{len(failed)} of {len(report.files)} files are not stored ({report.summary}). {shown} Mend that. "
-        "With exist_ok=True, the same call then skips what is stored, sends what is missing and replaces what differs.",
+        f"{len(failed)} of {len(report.files)} files are not stored ({report.summary}). {shown} To "
+        "finish, do the same with exist_ok=True: it skips what is stored, sends what is missing and replaces what "
+        "differs.",
         report=report,
     ) from first_error

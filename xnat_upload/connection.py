@@ -229,7 +229,7 @@ class Connection:
         if answer.is_login_page:
             raise not_logged_in(answer)
         if answer.status == 404:
-            raise answer.error("as no XNAT does; give its address without /data or a page behind it")
+            raise answer.error("as no XNAT does; its address may need a path, such as /xnat, but no page behind it")
         error = refusal(answer, doing="logging in")
         if error:
             raise error

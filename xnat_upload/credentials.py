@@ -53,13 +53,20 @@ def find_credentials(
         return Credentials(server=address, headers=dict(headers))
     if user and password:
         return Credentials(server=address, user=user, password=password)
-    if user is None and password is None and (not server or env.get("XNAT_HOST", "").rstrip("/") == address):
+    nothing_given = user is None and password is None
+    if nothing_given and (not server or env.get("XNAT_HOST", "").rstrip("/") == address):
         user = env.get("XNAT_USER") or None
         if user and env.get("XNAT_PASS"):
             return Credentials(server=address, user=user, password=env["XNAT_PASS"])
     netrc = requests.utils.get_netrc_auth(address)
     if netrc and all(netrc) and password is None and user in (None, netrc[0]):
         return Credentials(server=address, user=netrc[0], password=netrc[1])
+    if nothing_given and env.get("XNAT_USER") and env.get("XNAT_PASS"):
+        raise AuthenticationError(
+            f"XNAT_USER and XNAT_PASS are those of XNAT_HOST, and are not sent to {address}. Set XNAT_HOST to this "
+            "address as well, or give user and password.",
+            url=address,
+        )
     raise AuthenticationError(
         f"Nothing complete to log in to {address} with. Give user and password, or headers with an existing session, "
         "or set XNAT_HOST, XNAT_USER and XNAT_PASS, or write the host into ~/.netrc.",
@@ -105,7 +112,7 @@ def check_server(server: str) -> str:
     Raises
     ------
     InvalidIdentifierError
-        It is not http or https, has no host, or holds a password, which would end up in logs.
+        It is not http or https, has no host, is one inside an XNAT, or holds a password, which would end up in logs.
 
     Examples
     --------
@@ -121,6 +128,10 @@ def check_server(server: str) -> str:
         raise InvalidIdentifierError(
             f"The server address {quoted(server.rpartition('@')[2])} cannot be used. Give it as https://host or "
             "https://host:port/path."
+        )
+    if not {"data", "REST", "app"}.isdisjoint(parts.path.split("/")):
+        raise InvalidIdentifierError(
+            f"The server address {quoted(server)} is one inside an XNAT. Give its own, without /data, /REST or /app."
         )
     if "@" in parts.netloc:
         raise InvalidIdentifierError(

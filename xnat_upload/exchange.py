@@ -101,8 +101,8 @@ def _translated(error: requests.RequestException, *, method: str, url: str) -> X
         never_arrived = isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error.args)
         what = "no connection" if never_arrived else "no answer" if isinstance(error, requests.Timeout) else "broke off"
         return ServerUnavailableError(
-            f"{method} {url}: {what} ({type(error).__name__}). Check that the archive is up and reachable, then run "
-            "the same call again.",
+            f"{method} {url}: {what} ({type(error).__name__}). Check that the archive is up and reachable, then "
+            "try again.",
             may_have_arrived=not never_arrived,
             still_working=isinstance(error, requests.ReadTimeout),
             url=url,

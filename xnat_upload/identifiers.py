@@ -28,8 +28,10 @@ class Destination:
         The hub's ID of the project: XNAT's secondary ID, free text.
     accession_id : str
         The session's label in that project (or its experiment ID).
-    scan_id, resource_id : str
-        The scan, and the label of the resource under it.
+    scan_id : str
+        The scan.
+    resource_id : str
+        Label of the resource under it.
 
     Raises
     ------

@@ -103,7 +103,8 @@ class Ledger:
             if entry.status is Status.SKIPPED:
                 continue
             replaced = entry.step.action is Action.REPLACE
-            self._settle(name, Status.STORED, f"replaced: {entry.step.reason}" if replaced else "size and MD5 agree")
+            reason = f"size and MD5 agree; before, {entry.step.reason}" if replaced else "size and MD5 agree"
+            self._settle(name, Status.STORED, reason)
 
     def unproven(self, names: Iterable[str]) -> None:
         """The sizes of these agree, in the listing and on the archive's disk, and there is no MD5."""

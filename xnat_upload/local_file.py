@@ -79,8 +79,8 @@ class LocalFile:
         if (identity_of(found), found.st_size) != (self.identity, self.size_bytes):
             file.close()
             raise ChangedFileError(
-                f"{quoted(self.path)} has changed since the upload was planned: expected {self.size_bytes} bytes, "
-                f"found {found.st_size}, or a newer version. Plan the upload again.",
+                f"{quoted(self.path)} has changed since the upload was planned: it had {self.size_bytes} bytes and has "
+                f"{found.st_size} now, or is another version. Plan the upload again.",
                 path=self.path,
             )
         return file

@@ -209,6 +209,9 @@ class Manifest:
                 continue
             other = first.setdefault(found.name, row)
             if other != row:
+                if self._files[other] == file:
+                    yield row, f"{quoted(file)} is named in row {first_number + other} already. Remove one of the rows."
+                    continue
                 clash = f"{quoted(file)} and {quoted(self._files[other])} of row {first_number + other}"
                 yield row, f"{clash} would both be called {quoted(found.name)} in one resource. Rename one."
 

@@ -97,7 +97,7 @@ def check_file_name(name: str) -> str:
 def _check_text(value: object, *, what: str) -> None:
     if not isinstance(value, str):
         raise InvalidIdentifierError(
-            f"The {what} {quoted(value)} is a {type(value).__name__}. Give it as text, such as '12345'."
+            f"The {what} {quoted(value)} is of type {type(value).__name__}. Give it as text, such as '12345'."
         )
 
 

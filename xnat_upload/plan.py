@@ -242,14 +242,14 @@ def _decide(file: LocalFile, stored: StoredFile | None, local: Fingerprint | Non
     if stored is None:
         return Step(file, Action.SEND, "not in the resource", local)
     if not exist_ok:
-        return Step(file, Action.REFUSE, "in the resource already, and not to be replaced", local)
+        return Step(file, Action.REFUSE, "in the resource already, and replacing was not asked for", local)
     if stored.size_bytes != file.size_bytes:
-        return Step(file, Action.REPLACE, f"the stored file has {stored.size_bytes} bytes", local)
+        return Step(file, Action.REPLACE, f"stored with {stored.size_bytes} bytes", local)
     if not stored.md5:
-        return Step(file, Action.REPLACE, "this archive keeps no MD5, and equal size proves nothing", local)
+        return Step(file, Action.REPLACE, "stored without MD5, and equal size proves nothing", local)
     if local is not None and stored.md5.lower() == local.md5:
         return Step(file, Action.SKIP, "stored already, same size and MD5", local)
-    return Step(file, Action.REPLACE, "the stored file has the same size but another MD5", local)
+    return Step(file, Action.REPLACE, "stored with the same size but another MD5", local)
 
 
 def _batches(steps: Iterable[Step], *, form: Form, settings: TransferSettings) -> Iterable[Shipment]:

@@ -18,10 +18,14 @@ class Progress:
 
     Parameters
     ----------
-    files_done, files_total : int
-        Files that the archive has answered for, of those that have to travel.
-    bytes_sent, bytes_total : int
-        Bytes that have left, at most those that have to travel, and these.
+    files_done : int
+        Files that the archive has answered for.
+    files_total : int
+        Files that have to travel.
+    bytes_sent : int
+        Bytes that have left, at most `bytes_total`.
+    bytes_total : int
+        Bytes that have to travel.
     """
 
     files_done: int

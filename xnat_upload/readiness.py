@@ -19,12 +19,16 @@ class Readiness:
 
     Parameters
     ----------
-    server, user : str
-        Who is logged in where.
+    server : str
+        The archive's address.
+    user : str
+        Who is logged in there.
     version : str
         The archive's version; empty if it does not tell, as those before 1.7.
-    project_id, role : str
-        XNAT's ID of the project, and what the user is in it; empty if no project was asked about, or none was found.
+    project_id : str
+        XNAT's ID of the project; empty if no project was asked about, or none was found.
+    role : str
+        What the user is in it.
     accession : Accession or None
         The session, if one was asked for and found.
     obstacles : tuple of str
@@ -56,10 +60,9 @@ class Readiness:
         if self.project_id:
             lines.append(f"project    {self.project_id}, as {self.role or 'nobody in particular'}")
         if self.accession is not None:
-            lines.append(
-                f"accession  {self.accession.label}: {self.accession.session_type} with "
-                f"{len(self.accession.scan_types)} scans"
-            )
+            scans = len(self.accession.scan_types)
+            holds = f"{scans} scan" if scans == 1 else f"{scans} scans"
+            lines.append(f"accession  {self.accession.label}: {self.accession.session_type} with {holds}")
         lines += [f"unsure     {doubt}" for doubt in self.doubts]
         lines += [f"obstacle   {obstacle}" for obstacle in self.obstacles] or ["Nothing was found that would stop you."]
         return "\n".join(lines)

@@ -7,7 +7,16 @@ import signal
 import sys
 from pathlib import Path
 
-from xnat_upload import IncompleteUploadError, Plan, Uploader, UploadInterrupted, XnatUploadError
+from xnat_upload import (
+    AuthenticationError,
+    IncompleteUploadError,
+    Plan,
+    ServerError,
+    ServerUnavailableError,
+    Uploader,
+    UploadInterrupted,
+    XnatUploadError,
+)
 
 
 def plans_for(uploader: Uploader, out: Path) -> tuple[list[Plan], int]:
@@ -25,9 +34,12 @@ def plans_for(uploader: Uploader, out: Path) -> tuple[list[Plan], int]:
                 exist_ok=True,  # what an earlier night has stored is skipped
             )
             plans.append(plan)
+        except (AuthenticationError, ServerError, ServerUnavailableError):
+            raise  # so would every other folder be
         except XnatUploadError as error:
             faulty += 1
-            logging.error("A folder is left out: %s", error)
+            logging.error("A folder is left out (%s); its name is logged at DEBUG", type(error).__name__)
+            logging.debug("Left out: %s", error)
     return plans, faulty
 
 
@@ -43,11 +55,11 @@ def main(out: Path, log: Path) -> int:
         status = 1 if faulty else 0
     except (IncompleteUploadError, UploadInterrupted) as error:
         report, status = error.report, 1
-    except (XnatUploadError, KeyboardInterrupt) as error:
+    except (XnatUploadError, OSError, KeyboardInterrupt) as error:
         logging.error("Nothing was stored: %s", error or "stopped")
         return 2
     log.mkdir(parents=True, exist_ok=True)
-    (log / f"upload-{datetime.date.today():%Y-%m-%d}.csv").write_text(report.to_csv(), encoding="utf-8")
+    (log / f"upload-{datetime.datetime.now():%Y-%m-%d-%H%M%S}.csv").write_text(report.to_csv(), encoding="utf-8")
     logging.info("%s", report.summary)
     return status
 
