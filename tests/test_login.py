@@ -8,6 +8,7 @@ import pickle
 import time
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from xnat_upload import (
 )
 from xnat_upload.credentials import find_credentials
 from xnat_upload.sandbox import Sandbox
-from xnat_upload.sandbox.faults import ForgetSession, Refuse
+from xnat_upload.sandbox.faults import AnswerLate, ForgetSession, Refuse
 
 
 def send(uploader: Uploader, ward: SandboxHospital, folder: Path, **options: object) -> Report:
@@ -120,6 +121,65 @@ def test_a_closed_uploader_does_not_log_in_again(ward: SandboxHospital, images: 
         send(uploader, ward, images)
     uploader.close()
     assert ward.sandbox.requests == ()
+
+
+def test_a_login_that_comes_back_after_the_close_is_ended_again(ward: SandboxHospital) -> None:
+    uploader = ward.connect()
+    ward.sandbox.forget_sessions()
+    ward.sandbox.clear_requests()
+    with ward.sandbox.inject(AnswerLate(0.5, path="/data/auth")), ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(uploader.locate, ward.hub_project_id, ward.accession_id)
+        while not any(request.path.endswith("/data/projects") for request in ward.sandbox.requests):
+            time.sleep(0.01)
+        uploader.close()
+        with pytest.raises(AuthenticationError, match="has been closed"):
+            under_way.result()
+    assert ward.sandbox.requests[-1].method == "DELETE"
+    assert ward.sandbox.requests[-1].path == "/data/JSESSION"
+    ward.sandbox.clear_requests()
+    with pytest.raises(AuthenticationError, match="has been closed"):
+        uploader.locate(ward.hub_project_id, ward.accession_id)
+    assert ward.sandbox.requests == ()
+
+
+def test_a_refusal_that_is_told_again_and_again_does_not_grow(ward: SandboxHospital) -> None:
+    with ward.connect() as uploader:
+        ward.sandbox.forget_sessions()
+        with ward.sandbox.inject(Refuse(401, times=None)):
+            frames = []
+            for _ in range(20):
+                with pytest.raises(AuthenticationError) as caught:
+                    uploader.locate(ward.hub_project_id, ward.accession_id)
+                frames.append(len(list(traceback.walk_tb(caught.value.__traceback__))))
+    assert frames[-1] == frames[1]
+
+
+def test_a_login_that_ends_after_files_are_stored_comes_with_the_report(ward: SandboxHospital, tmp_path: Path) -> None:
+    for number in range(6):
+        (tmp_path / f"{number}.nii").write_bytes(b"%d" % number)
+    with ward.connect(settings=replace(IMPATIENT, batch_files=1)) as uploader:
+        ends = ward.sandbox.inject(ForgetSession(method="PUT", path="/files/", nth=4))
+        refused = ward.sandbox.inject(Refuse(401, path="/data/auth", times=None))
+        with ends, refused, pytest.raises(IncompleteUploadError) as caught:
+            uploader.upload(
+                ".",
+                root=tmp_path,
+                hub_project_id=ward.hub_project_id,
+                accession_id=ward.accession_id,
+                scan_id="4",
+                resource_id="SEG",
+            )
+    assert isinstance(caught.value.__cause__, AuthenticationError)
+    assert len(caught.value.report.files) == 6
+
+
+def test_a_password_that_is_no_text_is_told_without_showing_it(ward: SandboxHospital) -> None:
+    with pytest.raises(AuthenticationError, match="no text in UTF-8") as caught:
+        Uploader.connect(ward.server, user=ward.user, password="s3cret-\udcfc")
+    assert "s3cret" not in "".join(traceback.format_exception_only(caught.value))
+    assert caught.value.__cause__ is None
+    with pytest.raises(AuthenticationError, match="no HTTP header can"):
+        Uploader.connect(ward.server, headers={"Authorization": "Basic ü€"})
 
 
 def test_half_a_login_in_the_environment_is_not_completed_with_another_user_of_netrc(

@@ -33,7 +33,7 @@ from xnat_upload import (
     UploadRequest,
     XnatUploadError,
 )
-from xnat_upload.sandbox.faults import Fault, LoseAnswer, Refuse
+from xnat_upload.sandbox.faults import AnswerLate, Fault, LoseAnswer, Refuse
 
 SMALL_BATCHES = replace(IMPATIENT, batch_files=4, large_file_bytes=30_000)
 
@@ -350,6 +350,35 @@ def test_after_ctrl_c_nothing_more_is_made_in_the_archive(ward: SandboxHospital,
     report = caught.value.report
     assert [file.status for file in report.files] == [Status.STORED] + [Status.NOT_SENT] * 11
     assert set(accession.scan_types) == {"4", "new0"}
+
+
+def test_who_waits_for_its_turn_makes_nothing_after_ctrl_c(ward: SandboxHospital, tmp_path: Path) -> None:
+    folder_with(tmp_path, seg=b"a segmentation")
+    requests = [
+        UploadRequest(
+            files="seg",
+            root=tmp_path,
+            hub_project_id=ward.hub_project_id,
+            accession_id=ward.accession_id,
+            scan_id="4",
+            resource_id=f"R{number}",
+        )
+        for number in range(4)
+    ]
+    late = ward.sandbox.inject(AnswerLate(1.0, method="PUT", path="/resources/R[0-9]$", times=None))
+    with ward.connect() as uploader, late, ThreadPoolExecutor(1) as pool:
+
+        def press() -> None:
+            while not late.struck:
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        pool.submit(press)
+        with pytest.raises(UploadInterrupted) as caught:
+            uploader.upload_many(requests)
+        accession = uploader.locate(ward.hub_project_id, ward.accession_id)
+    assert len(accession.resource_labels["4"]) == 1
+    assert caught.value.report.count("not sent") == 4
 
 
 def test_a_cancelled_task_stops_its_upload(ward: SandboxHospital, tmp_path: Path) -> None:

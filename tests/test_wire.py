@@ -17,7 +17,7 @@ from tests.conftest import SandboxHospital
 from tests.hospital import IMPATIENT
 from xnat_upload import IncompleteUploadError, Report, Scan, TransferSettings, Uploader, UploadRequest
 from xnat_upload.local_file import LocalFile
-from xnat_upload.sandbox import Sandbox
+from xnat_upload.sandbox import Sandbox, SiteSettings
 from xnat_upload.sandbox.faults import CatalogConflict
 
 MIB = 1 << 20
@@ -246,6 +246,29 @@ def test_resources_are_written_in_parallel_one_writer_each_over_as_many_connecti
     assert most.pop("all") == 3
     assert set(most.values()) == {1}
     assert len(most) == 6
+
+
+def test_another_clients_file_is_no_proof_of_ours_where_a_file_beside_it_changed(tmp_path: Path) -> None:
+    folder = tmp_path / "ours"
+    folder.mkdir()
+    write_files(folder, 4, 100)
+    theirs = tmp_path / "00001.dcm"
+    theirs.write_bytes(b"x" * 105)
+    where = {"hub_project_id": "hub", "accession_id": "ACC", "scan_id": "4", "resource_id": "SEG"}
+    with Sandbox(site=SiteSettings(checksums=False)) as sandbox:
+        sandbox.add_project("P", secondary_id="hub")
+        sandbox.add_session("P", "ACC", xsi_type="xnat:ctSessionData", scans={"4": "xnat:ctScanData"})
+        with Uploader.connect(
+            sandbox.url, user=sandbox.user, password=sandbox.password, settings=IMPATIENT
+        ) as uploader:
+            resource = uploader.create_resource(Scan(uploader.locate("hub", "ACC"), "4"), "SEG")
+            plan = uploader.plan(".", root=folder, **where)  # type: ignore[arg-type]
+            uploader.upload_file(resource, theirs)
+            (folder / "00002.dcm").write_bytes(b"other bytes")
+            with pytest.raises(IncompleteUploadError) as caught:
+                uploader.run(plan)
+        assert [str(file.status) for file in caught.value.report.files] == ["unproven", "failed", "failed", "unproven"]
+        assert sandbox.files("P", "ACC", "4", "SEG")["00001.dcm"] == b"x" * 105
 
 
 @pytest.mark.parametrize("large_file_bytes", [1_000, 50])

@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 # While the archive is still working, it is asked this often: longer than a listing takes, shorter than a person waits.
 _POLL_SECONDS = 2.0
+# XNAT catalogues nothing of a request that did not come to its end.
+_BROKEN_OFF_HERE = ServerUnavailableError("The request was broken off here.")
 
 
 class Store(ContestedStore, Protocol):
@@ -173,8 +175,7 @@ class Carrier:
                     raise AssertionError("unreachable: what changed is one of the files that were sent") from change
                 # What had left before the request broke off lies unlisted in the archive, and may be overwritten. What
                 # had not must not be: unlisted bytes under its name are another client's.
-                broken = ServerUnavailableError("The request was broken off here.")
-                for had_left, look in ((True, broken), (False, lost)):
+                for had_left, look in ((True, _BROKEN_OFF_HERE), (False, lost)):
                     steps = tuple(step for step in rest if self._ledger.has_left(step) is had_left)
                     if steps:
                         waiting.append((replace(shipment, steps=steps), look))
@@ -223,11 +224,13 @@ class Carrier:
         if not lost.may_have_arrived:
             return shipment, overwrite
         listed = self._settled_listing(shipment) if lost.still_working else self._store.listing()
-        again, strange = self._sort(shipment.steps, listed)
+        again, strange = self._sort(shipment.steps, listed, may_be_ours=lost is not _BROKEN_OFF_HERE)
         yield_to_other(strange, store=self._store, ledger=self._ledger)
         return replace(shipment, steps=tuple(again)), True
 
-    def _sort(self, steps: Iterable[Step], listed: Listing) -> tuple[list[Step], list[Step]]:
+    def _sort(
+        self, steps: Iterable[Step], listed: Listing, *, may_be_ours: bool = True
+    ) -> tuple[list[Step], list[Step]]:
         """Mark what the listing shows to be stored; return what is to be sent again, and what is another client's."""
         again: list[Step] = []
         strange: list[Step] = []
@@ -235,7 +238,7 @@ class Carrier:
             name = step.file.name
             likeness = self._likeness(step, listed)
             unchanged = listed.get(name) == self._plan.listed.get(name)
-            if likeness is Likeness.SAME or (likeness is Likeness.UNPROVEN and not unchanged):
+            if likeness is Likeness.SAME or (likeness is Likeness.UNPROVEN and not unchanged and may_be_ours):
                 self._ledger.answered([step])
             elif likeness is Likeness.MISSING or unchanged or self._plan.exist_ok:
                 again.append(step)

@@ -77,7 +77,11 @@ def _status_of(error: BaseException) -> int:
 def _show(error: BaseException, arguments: Sequence[str]) -> None:
     """Print what was done in spite of the error, and then the error in one sentence."""
     told = isinstance(error, (XnatUploadError, UploadInterrupted))
-    text = str(error) if told else "Interrupted before anything was sent."
+    text = (
+        str(error)
+        if told
+        else "Interrupted; what is stored was not looked up. The same command with --exist-ok finishes it."
+    )
     for in_python, in_a_shell in _IN_A_SHELL.items():
         text = text.replace(in_python, in_a_shell)
     # The faults of a manifest are a list; whatever else has line breaks in it has them from somebody else.

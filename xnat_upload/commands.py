@@ -170,8 +170,13 @@ def cohort(
         except UploadInterrupted as interruption:
             _write(interruption.report, report)
             raise
-    _write(found, report)
-    return _tell(found, as_json=as_json)
+    status = _tell(found, as_json=as_json)
+    try:
+        _write(found, report)
+    except OSError as error:
+        click.echo(f"Error: The report could not be written to {report}: {error.strerror}.", err=True)
+        return NOT_ALL
+    return status
 
 
 @commands.command(

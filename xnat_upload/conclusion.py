@@ -7,7 +7,6 @@ from typing import NoReturn
 
 from xnat_upload.errors import (
     AlreadyExistsError,
-    AuthenticationError,
     IncompleteUploadError,
     PermissionDeniedError,
     UploadInterrupted,
@@ -97,9 +96,7 @@ def _raise(results: Sequence[ResourceResult], report: Report) -> NoReturn:
     first_error = next((result.error for result in results if result.error), None)
     if len(results) == 1 and first_error is not None:
         never_sent = all(file.attempts == 0 for file in report.files)
-        outright = isinstance(first_error, (PermissionDeniedError, AuthenticationError)) and len(failed) == len(
-            report.files
-        )
+        outright = isinstance(first_error, PermissionDeniedError) and len(failed) == len(report.files)
         if never_sent or outright:
             raise first_error
     conflicts = tuple(name for result in results for name in result.conflicts)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -79,6 +78,7 @@ class Connection:
         # JSESSIONID, and one that comes late must not take the place of the renewed one (contract, read §1.3).
         self._cookies: str | None = None
         self._refused: tuple[AuthenticationError, float] | None = None
+        self._closed = False
         self._user = ""
 
     def __repr__(self) -> str:
@@ -193,9 +193,8 @@ class Connection:
         except XnatUploadError as error:
             logger.warning("The session could not be ended and will time out by itself: %s.", type(error).__name__)
         finally:
+            self._closed = True
             self._cookies = None
-            closed = AuthenticationError("This uploader has been closed, and logs in no more. Connect again.")
-            self._refused = closed, math.inf
             self._interface._http.close()
 
     def _renew(self, ended: str | None) -> str:
@@ -210,16 +209,24 @@ class Connection:
                     for cookie in self._interface._http.cookies
                     if cookie.name != "SESSION_EXPIRATION_TIME"  # a message to browsers, with quotes in it
                 )
+                if self._closed:
+                    self.close()
+                    self._raise_if_closed()
             return self._cookies
 
     def _log_in_unless_refused(self) -> str:
+        self._raise_if_closed()
         if self._refused is not None and time.monotonic() < self._refused[1]:
-            raise self._refused[0]
+            raise _anew(self._refused[0])
         try:
             return self._log_in()
         except AuthenticationError as error:
             self._refused = error, time.monotonic() + _REFUSED_LOGIN_SECONDS
             raise
+
+    def _raise_if_closed(self) -> None:
+        if self._closed:
+            raise AuthenticationError("This uploader has been closed, and logs in no more. Connect again.")
 
     def _log_in(self) -> str:
         # /data/JSESSION answers 200 to anybody; only /data/auth says whether the login counts (contract, read §1.4).
@@ -276,6 +283,11 @@ class Connection:
         return values[-1] if values else None
 
 
+def _anew(error: AuthenticationError) -> AuthenticationError:
+    """Make the same error once more: one that is raised again and again keeps every frame that it has passed."""
+    return AuthenticationError(str(error), status=error.status, url=error.url, server_message=error.server_message)
+
+
 def _with_own_pool(interface: pyxnat.Interface, *, server: str, settings: TransferSettings) -> pyxnat.Interface:
     """Give a twin of the interface with a pool of its own; the caller's is not touched."""
     theirs: requests.Session = interface._http
@@ -284,7 +296,10 @@ def _with_own_pool(interface: pyxnat.Interface, *, server: str, settings: Transf
         setattr(ours, attribute, getattr(theirs, attribute))
     if isinstance(ours.auth, tuple):
         # requests would write them in Latin-1, where it can at all; XNAT reads UTF-8 (contract, read §1.2).
-        ours.auth = requests.auth.HTTPBasicAuth(*(each.encode() for each in ours.auth))
+        try:
+            ours.auth = requests.auth.HTTPBasicAuth(*(each.encode() for each in ours.auth))
+        except UnicodeEncodeError:
+            raise AuthenticationError("User or password is no text in UTF-8. Set it in that encoding.") from None
     ours.cookies.update(theirs.cookies)
     ours.headers.update(theirs.headers)
     for prefix, adapter in theirs.adapters.items():

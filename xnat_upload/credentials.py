@@ -146,6 +146,10 @@ def _check_headers(headers: Mapping[str, str]) -> None:
         raise AuthenticationError(
             "headers= must hold an existing session or login: 'Cookie: JSESSIONID=…' or 'Authorization: …'."
         )
+    try:
+        "".join(headers.values()).encode("latin-1")
+    except UnicodeEncodeError:
+        raise AuthenticationError("headers= holds characters that no HTTP header can. Encode them first.") from None
     if "cookie" in kinds and "JSESSIONID" not in _cookies(headers):
         raise AuthenticationError("The Cookie header holds no JSESSIONID, so it is no session of an XNAT.")
 

@@ -52,7 +52,7 @@ def carry_out(
             "Two plans are for one resource, which can have one writer only. Plan their files together, and name each "
             "session in one way, by its accession ID."
         )
-    creation = Creation(archive, locks=locks)
+    creation = Creation(archive, locks=locks, stop=stop)
     stores = {plan.resource: ResourceStore(plan, archive=archive, creation=creation, locks=locks) for plan in plans}
     free = [plan for plan in plans if not plan.refused]
     bytes_total = sum(plan.bytes_to_send for plan in free)

@@ -10,7 +10,7 @@ import time
 from xnat_upload.answers import table_rows
 from xnat_upload.connection import Connection
 from xnat_upload.errors import NotFoundError
-from xnat_upload.names import check_hub_project_id
+from xnat_upload.names import check_hub_project_id, is_identifier
 
 # Secondary IDs are free text that an owner may change at any time, and a service may run for months.
 _KEPT_SECONDS = 60.0
@@ -74,6 +74,6 @@ class Projects:
         found: dict[str, str] = {}
         for row in table_rows(answer):
             project_id, secondary_id = row.get("ID"), row.get("secondary_ID") or row.get("secondary_id")
-            if project_id:
+            if isinstance(project_id, str) and is_identifier(project_id):  # no other can be addressed
                 found[project_id] = secondary_id if isinstance(secondary_id, str) else ""
         return found

@@ -114,7 +114,7 @@ def upload_resource(
         )
     except XnatUploadError as error:
         return (FileResult(Status.NOT_SENT.value, str(error)),) * len(each.files)
-    creation = Creation(archive, locks=locks)
+    creation = Creation(archive, locks=locks, stop=stop)
     store = _OpenedStore(plan, archive=archive, creation=creation, locks=locks, may_write=opened.may_write)
     if plan.refused:
         result = not_sent(plan, names_taken(plan), url=store.url)

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from xnat_upload.archive import Archive
 from xnat_upload.identifiers import Accession, Resource, Scan
 from xnat_upload.listing import Listing
-from xnat_upload.packing import SentBody
+from xnat_upload.packing import SentBody, Stopped
 from xnat_upload.plan import Form, Plan, Shipment
 
 
@@ -49,15 +49,18 @@ class Creation:
     "What an ideal uploader should do", 2).
     """
 
-    def __init__(self, archive: Archive, *, locks: Locks) -> None:
+    def __init__(self, archive: Archive, *, locks: Locks, stop: threading.Event) -> None:
         self._archive = archive
         self._locks = locks
+        self._stop = stop
         self._created: set[Scan] = set()
 
     def ensure(self, plan: Plan) -> bool:
         """Make sure that the scan and the resource of a plan exist; True if the resource was made now."""
         scan = plan.resource.scan
         with self._locks.hold(scan.accession):
+            if self._stop.is_set():
+                raise Stopped
             if plan.scan_type is not None and scan not in self._created:
                 self._archive.create_scan(scan, scan_type=plan.scan_type)
                 self._created.add(scan)
