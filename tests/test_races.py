@@ -371,7 +371,9 @@ def test_who_waits_for_its_turn_makes_nothing_after_ctrl_c(ward: SandboxHospital
         def press() -> None:
             while not late.struck:
                 time.sleep(0.01)
-            os.kill(os.getpid(), signal.SIGINT)
+            main = threading.main_thread().ident
+            assert main is not None
+            signal.pthread_kill(main, signal.SIGINT)  # sent to the process, another thread may take it
 
         pool.submit(press)
         with pytest.raises(UploadInterrupted) as caught:
