@@ -205,6 +205,7 @@ def test_debug_shows_the_traceback(logged_in: SandboxHospital, capfd: pytest.Cap
     assert err.splitlines()[-1].startswith("Error: Accession 'GONE' is not in project")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk is imitated by Linux's device")
 def test_a_cohort_prints_its_report_and_writes_the_manifest_with_its_results(
     logged_in: SandboxHospital, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -223,8 +224,12 @@ def test_a_cohort_prints_its_report_and_writes_the_manifest_with_its_results(
         told = list(csv.DictReader(file))
     assert [row["status"] for row in told].count("stored") == 6
     assert told[0]["patient"] == "'=cmd"
-    assert run(["cohort", "cohort.csv", "--exist-ok", "--json"]) == 0
-    assert json.loads(capfd.readouterr().out)["totals"]["skipped"] == 6
+    assert run(["cohort", "cohort.csv", "--exist-ok", "--json", "--report", str(tmp_path)]) == 2  # a directory
+    capfd.readouterr()
+    assert run(["cohort", "cohort.csv", "--exist-ok", "--json", "--report", "/dev/full"]) == 1
+    out, err = capfd.readouterr()
+    assert json.loads(out)["totals"]["skipped"] == 6
+    assert err.startswith("Error: The report could not be written to /dev/full: No space left")
     assert len(stored(logged_in, rows)) == 8
 
 

@@ -108,6 +108,12 @@ def test_an_address_inside_an_xnat_is_not_taken_for_its_own(ward: SandboxHospita
     assert ward.sandbox.requests == ()
 
 
+@pytest.mark.parametrize("path", ["/app/xnat", "/data/xnat", "/database", "/apps"])
+def test_the_path_of_an_xnat_may_be_called_almost_anything(path: str) -> None:
+    found = find_credentials(f"https://host.example{path}/", user="ada", password="s3cret", headers=None)
+    assert found.server == f"https://host.example{path}"
+
+
 def test_what_is_no_xnat_is_called_so(ward: SandboxHospital) -> None:
     with pytest.raises(ServerError, match="may need a path, such as /xnat"):
         Uploader.connect(f"{ward.server}/elsewhere", user=ward.user, password=ward.password)

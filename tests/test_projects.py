@@ -65,3 +65,7 @@ def test_a_secondary_id_that_has_moved_to_another_project_is_found_there(
         after = uploader.locate(ward.hub_project_id, ward.accession_id)
     ward.ask("DELETE", f"/data/projects/{other}", params={"removeFiles": "true"})
     assert (before.project_id, after.project_id) == (ward.project_id, other)
+
+
+def test_a_project_whose_id_no_path_can_hold_is_not_asked_for() -> None:
+    assert "No project with the secondary ID" in locate_on(("../../x", "hub-1"), hub_project_id="hub-1")

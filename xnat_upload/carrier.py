@@ -169,7 +169,8 @@ class Carrier:
             except ChangedFileError as change:
                 changed = {step: _change_of(step, change) for step in shipment.steps}
                 for step, reason in changed.items():
-                    self._ledger.fail([step] if reason else [], reason)
+                    if reason:
+                        self._ledger.fail([step], reason)
                 rest = [step for step, reason in changed.items() if not reason]
                 if len(rest) == len(changed):
                     raise AssertionError("unreachable: what changed is one of the files that were sent") from change

@@ -171,12 +171,7 @@ def cohort(
             _write(interruption.report, report)
             raise
     status = _tell(found, as_json=as_json)
-    try:
-        _write(found, report)
-    except OSError as error:
-        click.echo(f"Error: The report could not be written to {report}: {error.strerror}.", err=True)
-        return NOT_ALL
-    return status
+    return status if _write(found, report) else NOT_ALL
 
 
 @commands.command(
@@ -255,9 +250,15 @@ def _tell(report: Report, *, as_json: bool) -> int:
     return 0 if report.ok else NOT_ALL
 
 
-def _write(report: Report, path: Path | None) -> None:
-    if path is not None:
-        path.write_text(report.to_csv(), encoding="utf-8", newline="")
+def _write(report: Report, path: Path | None) -> bool:
+    """Write a report where that was asked for; if it cannot be, say so, for what it tells is done all the same."""
+    try:
+        if path is not None:
+            path.write_text(report.to_csv(), encoding="utf-8", newline="")
+    except OSError as error:
+        click.echo(f"Error: The report could not be written to {path}: {error.strerror}.", err=True)
+        return False
+    return True
 
 
 def _begin(*, debug: bool, dry_run: bool = False, as_json: bool = False) -> None:

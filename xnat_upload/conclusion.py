@@ -82,10 +82,8 @@ def conclude(results: Sequence[ResourceResult], *, seconds: float, interrupted: 
         seconds=seconds,
     )
     if interrupted:
-        raise UploadInterrupted(
-            f"The upload was interrupted: {report.summary}. The same call with exist_ok=True sends the rest.",
-            report=report,
-        )
+        rest = "" if report.ok else " The same call with exist_ok=True sends the rest."
+        raise UploadInterrupted(f"The upload was interrupted: {report.summary}.{rest}", report=report)
     if not report.ok:
         _raise(results, report)
     return report

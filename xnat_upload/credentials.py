@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,10 @@ from xnat_upload.errors import AuthenticationError, InsecureTransportWarning, In
 
 if TYPE_CHECKING:
     import pyxnat
+
+
+# The path at which an XNAT lives may itself hold "data" or "app", but none that ends so or goes on like this.
+_INSIDE_AN_XNAT = re.compile(r"/(data|REST)(/(auth|JSESSION|archive|projects|experiments)(/.*)?)?$|/app/template/")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +134,7 @@ def check_server(server: str) -> str:
             f"The server address {quoted(server.rpartition('@')[2])} cannot be used. Give it as https://host or "
             "https://host:port/path."
         )
-    if not {"data", "REST", "app"}.isdisjoint(parts.path.split("/")):
+    if _INSIDE_AN_XNAT.search(parts.path.rstrip("/")):
         raise InvalidIdentifierError(
             f"The server address {quoted(server)} is one inside an XNAT. Give its own, without /data, /REST or /app."
         )
