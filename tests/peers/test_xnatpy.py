@@ -98,19 +98,29 @@ def test_listings_lead_from_project_to_scan(connection: Any, place: PeerPlace) -
     assert {one.status for one in place.sent()} == {200}
 
 
-def test_created_scan_has_the_id_it_was_given_although_the_path_says_its_type(
-    connection: Any, place: PeerPlace
-) -> None:
+def test_created_scan_has_the_id_it_was_given_and_is_addressed_by_it(connection: Any, place: PeerPlace) -> None:
     session = session_of(connection, place)
     scan = connection.classes.MrScanData(parent=session, id="77", type="T1w")
     [put] = place.written()
-    assert put.path.endswith("/scans/T1w")
+    assert put.path.endswith("/scans/77")
     assert put.query["xnat:mrScanData/id"] == "77"
     rows = {row["ID"]: row for row in place.rows(f"/data/experiments/{place.session_id}/scans")}
     assert set(rows) == {"1", "77"}
     assert (rows["77"]["type"], rows["77"]["xsiType"]) == ("T1w", "xnat:mrScanData")
     scan.create_resource("NIFTI").upload_data(b"content", "a.nii")  # its resources are found by type as well
     assert place.content(scan="77") == {"a.nii": b"content"}
+
+
+def test_a_client_made_from_the_schema_creates_subjects_and_sessions_with_their_scans(
+    connection: Any, place: PeerPlace
+) -> None:
+    project = connection.projects[place.project]
+    subject = connection.classes.SubjectData(parent=project, label="NEW")
+    session = connection.classes.MrSessionData(parent=subject, label="NEW_MR1")
+    for number in ("1", "2"):
+        connection.classes.MrScanData(parent=session, id=number, type="T1w")  # two of one type
+    rows = place.rows(f"/data/experiments/{session.id}/scans")
+    assert [(row["ID"], row["type"]) for row in rows] == [("1", "T1w"), ("2", "T1w")]
 
 
 def test_created_resource_has_its_format_and_a_second_one_is_a_conflict(connection: Any, place: PeerPlace) -> None:

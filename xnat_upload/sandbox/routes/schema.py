@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 STEMS_OF_BOTH = (
     "cr", "ct", "dx3DCraniofacial", "dx", "ecg", "eeg", "eps", "es", "esv", "gm", "gmv", "hd", "io", "meg",
-    "mg", "mr", "nm", "op", "opt", "otherDicom", "pet", "rf", "sm", "sr", "us", "xa3D", "xa", "xc", "xcv",
+    "mg", "mr", "nm", "op", "opt", "otherDicom", "pet", "rf", "rg", "sm", "sr", "us", "xa3D", "xa", "xc", "xcv",
 )  # fmt: skip
 SCAN_TYPES = frozenset(f"xnat:{stem}ScanData" for stem in (*STEMS_OF_BOTH, "mrs", "rtImage", "sc", "seg", "voiceAudio"))
 SESSION_TYPES = frozenset(f"xnat:{stem}SessionData" for stem in (*STEMS_OF_BOTH, "petmr", "rt"))

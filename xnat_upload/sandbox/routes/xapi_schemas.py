@@ -1,8 +1,6 @@
 """The schemas this archive serves: two small documents, and one type per modality in the one called ``xnat``.
 
-Clients such as xnatpy build their classes from them.  Not settled: whether XNAT's
-own schema names a display identifier for scans.  Here there is none, so xnatpy puts
-the type of a new scan in the path and its ID in the query.
+Clients such as xnatpy build their classes from them.
 """
 
 from __future__ import annotations
@@ -22,15 +20,36 @@ def schema_document(name: str) -> str:
     text = files(__package__).joinpath("schemas").joinpath(f"{name}.xsd").read_text(encoding="utf-8")
     if name != "xnat":
         return text
-    types = "".join(_derived(xsi_type, base) for base, xsi_types in BASES.items() for xsi_type in sorted(xsi_types))
+    types = "".join(
+        _element(xsi_type)
+        + (_derived(xsi_type, base) if f'name="{xsi_type.removeprefix("xnat:")}"' not in text else "")
+        for base, xsi_types in BASES.items()
+        for xsi_type in sorted(xsi_types)
+    )
     return text.replace("</xs:schema>", f"{types}</xs:schema>")
 
 
+def _element(xsi_type: str) -> str:
+    return f'  <xs:element name="{root_element(xsi_type).removeprefix("xnat:")}" type="{xsi_type}"/>\n'
+
+
 def _derived(xsi_type: str, base: str) -> str:
-    name = xsi_type.removeprefix("xnat:")
-    element = root_element(xsi_type).removeprefix("xnat:")
+    """Give the type of a modality that adds nothing of its own; a scan's further parameters go by name."""
+    extension = f'<xs:extension base="{base}"/>'
+    if base == "xnat:imageScanData":
+        extension = f"""<xs:extension base="{base}">
+      <xs:sequence>
+        <xs:element name="parameters" minOccurs="0">
+          <xs:complexType>
+            <xs:sequence>
+              <xs:element name="addParam" type="xnat:addField" minOccurs="0" maxOccurs="unbounded"/>
+            </xs:sequence>
+          </xs:complexType>
+        </xs:element>
+      </xs:sequence>
+    </xs:extension>"""
     return (
-        f'  <xs:element name="{element}" type="{xsi_type}"/>\n'
-        f'  <xs:complexType name="{name}">\n    <xs:complexContent><xs:extension base="{base}"/></xs:complexContent>\n'
+        f'  <xs:complexType name="{xsi_type.removeprefix("xnat:")}">\n'
+        f"    <xs:complexContent>{extension}</xs:complexContent>\n"
         "  </xs:complexType>\n"
     )
