@@ -103,24 +103,17 @@ def _project_xml(archive: Archive, project: Project, *, hides: bool) -> Parts:
 def _subject_xml(archive: Archive, subject: Subject, *, hides: bool) -> Parts:
     attributes = {"ID": subject.id, "project": subject.project, "label": subject.label}
     attributes.update({name: subject.fields.get(name, "") for name in ("group", "src")})
-    children = ""
+    children = _sharing_xml(subject)
     if subject.fields.get("gender"):
         gender = _elements(subject.fields, ("gender",))
-        children = f'<xnat:demographics xsi:type="xnat:demographicData">{gender}</xnat:demographics>\n'
+        children += f'<xnat:demographics xsi:type="xnat:demographicData">{gender}</xnat:demographics>\n'
     return attributes, children + _resources_xml(archive, Owner("subjects", subject.id), hides=hides)
 
 
 def _session_xml(archive: Archive, session: Session, *, hides: bool) -> Parts:
     attributes = {"ID": session.id, "project": session.project, "label": session.label}
     attributes.update({name: session.fields.get(name, "") for name in sorted(SESSION_ATTRIBUTES)})
-    children = ""
-    if session.shares:
-        shares = "".join(
-            f"<xnat:share{_attributes({'label': label, 'project': project})}/>"
-            for project, label in session.shares.items()
-        )
-        children += f"<xnat:sharing>{shares}</xnat:sharing>\n"
-    children += _elements(session.fields, ("date", "time", "note"))
+    children = _sharing_xml(session) + _elements(session.fields, ("date", "time", "note"))
     children += _resources_xml(archive, Owner("experiments", session.id), hides=hides)
     children += f"<xnat:subject_ID>{escape(session.subject_id)}</xnat:subject_ID>\n"
     children += _elements(session.fields, ("scanner", "operator", "prearchivePath"))
@@ -131,6 +124,13 @@ def _session_xml(archive: Archive, session: Session, *, hides: bool) -> Parts:
         )
     children += _elements(session.fields, ("dcmAccessionNumber", "dcmPatientId", "dcmPatientName"))
     return attributes, children + _paths(session.fields)
+
+
+def _sharing_xml(item: Subject | Session) -> str:
+    shares = "".join(
+        f"<xnat:share{_attributes({'label': label, 'project': project})}/>" for project, label in item.shares.items()
+    )
+    return f"<xnat:sharing>{shares}</xnat:sharing>\n" if shares else ""
 
 
 def _scan_element(archive: Archive, scan: Scan, *, hides: bool) -> str:
@@ -184,6 +184,7 @@ def _json_item(archive: Archive, item: Item) -> Json:
         case Subject():
             xsi_type, owner = "xnat:subjectData", Owner("subjects", item.id)
             fields = {"ID": item.id, "project": item.project, "label": item.label, **item.fields}
+            children += _json_sharing(item, "xnat:projectParticipant")
         case Session():
             xsi_type, owner = item.xsi_type, Owner("experiments", item.id)
             fields = {"ID": item.id, "project": item.project, "label": item.label, "subject_ID": item.subject_id}
@@ -191,16 +192,7 @@ def _json_item(archive: Archive, item: Item) -> Json:
             scans = [_json_item(archive, scan) for scan in archive.scans_of(item)]
             if scans:
                 children.append({"field": "scans/scan", "items": scans})
-            shares: list[Json] = [
-                {
-                    "meta": {"isHistory": False, "xsi:type": "xnat:experimentData_share"},
-                    "data_fields": {"project": project, "label": label},
-                    "children": [],
-                }
-                for project, label in item.shares.items()
-            ]
-            if shares:
-                children.append({"field": "sharing/share", "items": shares})
+            children += _json_sharing(item, "xnat:experimentData_share")
         case Scan():
             xsi_type, owner = item.xsi_type, Owner("scans", item.session_id, item.id)
             fields = {"ID": item.id, "image_session_ID": item.session_id, "xnat_imagescandata_id": item.row_id}
@@ -210,6 +202,18 @@ def _json_item(archive: Archive, item: Item) -> Json:
         children.append({"field": "file" if owner.level == "scans" else "resources/resource", "items": resources})
     present = {name: value for name, value in fields.items() if value != ""}
     return {"children": children, "data_fields": present, "meta": {"xsi:type": xsi_type, "isHistory": False}}
+
+
+def _json_sharing(item: Subject | Session, xsi_type: str) -> list[Json]:
+    shares: list[Json] = [
+        {
+            "meta": {"isHistory": False, "xsi:type": xsi_type},
+            "data_fields": {key: value for key, value in (("project", project), ("label", label)) if value},
+            "children": [],
+        }
+        for project, label in item.shares.items()
+    ]
+    return [{"field": "sharing/share", "items": shares}] if shares else []
 
 
 def _json_resource(archive: Archive, resource: Resource) -> Json:

@@ -14,11 +14,17 @@ from xnat_upload.sandbox.routes.schema import (
     SESSION_TYPES,
     fields_from_query,
 )
+from xnat_upload.sandbox.routes.sharing import (
+    list_projects_of,
+    project_to_delete_from,
+    put_share,
+    remove_share,
+)
 from xnat_upload.sandbox.routes.subjects import check_label, make_subject
 from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import (
     can_edit_session,
-    can_read_session,
+    can_read_item,
     readable_project,
     readable_session,
     readable_subject,
@@ -28,6 +34,7 @@ from xnat_upload.sandbox.store import access
 from xnat_upload.sandbox.store.archive import now
 from xnat_upload.sandbox.store.deletion import delete_session
 from xnat_upload.sandbox.store.records import GUEST, Project, Session
+from xnat_upload.sandbox.store.sharing import relocate
 
 LIST_COLUMNS = ("ID", "project", "date", "xsiType", "label", "insert_date")
 KNOWN_COLUMNS = (*LIST_COLUMNS, "subject_ID", "subject_label", "insert_user", *SESSION_FIELDS)
@@ -58,7 +65,7 @@ def list_experiments(request: Request) -> Answer:
 
 def list_all_experiments(request: Request) -> Answer:
     """``GET /data/experiments``: whatever the user may read."""
-    sessions = [one for one in request.archive.all_sessions() if can_read_session(request, one)]
+    sessions = [one for one in request.archive.all_sessions() if can_read_item(request, one)]
     return _session_table(request, sessions, project=None)
 
 
@@ -130,11 +137,7 @@ def read_experiment(request: Request) -> Answer:
     if tail == "status":
         return text("active")
     if tail.startswith("projects"):
-        rows = []
-        for name in (session.project, *session.shares):
-            project = request.archive.projects[name]
-            rows.append([session.label_in(name), project.id, project.secondary_id, project.name])
-        return table_answer(Table(columns=("label", "ID", "Secondary_ID", "Name"), rows=rows), request)
+        return list_projects_of(request, session)
     return item_answer(session, request)
 
 
@@ -144,7 +147,7 @@ def put_experiment(request: Request) -> Answer:
     in_subject = "subject" in request.params
     tail = request.tail.strip("/")
     if tail.startswith("projects/") and session:
-        return _share(request, session, tail.removeprefix("projects/"))
+        return put_share(request, session)
     if not in_subject and (tail or project is None or session is None):
         return _refuse_short_route(request, project, session)
     if session and project and project.id not in (session.project, *session.shares):
@@ -157,6 +160,8 @@ def put_experiment(request: Request) -> Answer:
         raise Refusal(400, f"Element not found: '{xsi_type}'")
     if xsi_type not in SESSION_TYPES:
         raise Refusal(422, "Only xnat:Subject documents can be PUT to this address.")
+    if tail:
+        raise Refusal(400)
     assert project is not None
     fields = _fields(request, item, xsi_type)
     if session is None:
@@ -168,7 +173,7 @@ def put_experiment(request: Request) -> Answer:
     if label and label != session.label:
         if request.archive.session_labelled(label, project=project):
             raise Refusal(409, "Specified label is already in use.")
-        _rename(request, session, check_label(label))
+        relocate(request.archive, session, request.archive.projects[session.project], check_label(label))
         return empty()
     request.archive.save(replace(session, fields={**session.fields, **fields}))
     return text(session.id)
@@ -221,38 +226,14 @@ def _create(request: Request, project: Project, xsi_type: str, fields: dict[str,
     return text(session.id, status=201)
 
 
-def _rename(request: Request, session: Session, label: str) -> None:
-    archive = request.archive
-    with archive.lock:
-        folder = archive.archive_folder / session.project / "arc001"
-        if (folder / session.label).exists():
-            (folder / session.label).rename(folder / label)
-        old, new = f"{session.project}/arc001/{session.label}/", f"{session.project}/arc001/{label}/"
-        archive.save(replace(session, label=label))
-        for resource in archive.resources_of_session(session):
-            archive.save(replace(resource, catalog=resource.catalog.replace(old, new, 1)))
-
-
-def _share(request: Request, session: Session, name: str) -> Answer:
-    target = readable_project(request, name)
-    if target is None:
-        raise Refusal(404, f"Unable to identify project: {name}")
-    if not (can_edit_session(request, session) and access.can_edit_data(request.user, target)):
-        raise Refusal(403, "Specified user account has insufficient create privileges for experiments in this project.")
-    if target.id in (session.project, *session.shares):
-        raise Refusal(409, f"Already assigned to project: {target.id}")
-    label = request.query.get("label")
-    if request.archive.session_labelled(label or session.label, project=target):
-        raise Refusal(409, f"Label already in use: {label}")
-    request.archive.save(replace(session, shares={**session.shares, target.id: label}))
-    return empty()
-
-
 def remove_experiment(request: Request) -> Answer:
-    """``DELETE …/experiments/{E}``."""
-    _, session = _find(request)
+    """``DELETE …/experiments/{E}[/projects/{P}]``: in a project it is shared into, only that share goes."""
+    project, session = _find(request)
     if session is None:
         raise _missing(request)
+    project = project_to_delete_from(request, session, project)
+    if project.id != session.project:
+        return remove_share(request, session, project)
     if not access.can_own(request.user, request.archive.projects[session.project]):
         raise Refusal(403, "User account doesn't have permission to modify this session.")
     request.event_id()

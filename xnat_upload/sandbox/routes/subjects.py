@@ -11,13 +11,15 @@ from xnat_upload.sandbox.routes.filters import chosen_columns, filtered, page
 from xnat_upload.sandbox.routes.projects import LEGAL_ID
 from xnat_upload.sandbox.routes.request import Request
 from xnat_upload.sandbox.routes.schema import SUBJECT_FIELDS, fields_from_query
+from xnat_upload.sandbox.routes.sharing import list_projects_of, project_to_delete_from, put_share, remove_share
 from xnat_upload.sandbox.routes.tables import Table, table_answer
-from xnat_upload.sandbox.routes.targets import readable_project, readable_subject
+from xnat_upload.sandbox.routes.targets import can_read_item, readable_project, readable_subject
 from xnat_upload.sandbox.routes.xmlbody import xml_item
 from xnat_upload.sandbox.store import access
 from xnat_upload.sandbox.store.archive import now
 from xnat_upload.sandbox.store.deletion import delete_subject
 from xnat_upload.sandbox.store.records import Project, Subject
+from xnat_upload.sandbox.store.sharing import relocate
 
 LIST_COLUMNS = ("ID", "project", "label", "insert_date", "insert_user")
 
@@ -30,12 +32,11 @@ def list_subjects(request: Request) -> Answer:
             raise Refusal(404)
         if not access.can_read_data(request.user, project):
             raise Refusal(403, f"Unable to read subjects for Project: {project.id}")
-        projects = [project]
+        rows = [_row(one, one.label_in(project.id)) for one in request.archive.subjects_of(project)]
     else:
         with request.archive.lock:
-            everything = list(request.archive.projects.values())
-        projects = [one for one in everything if access.can_read_data(request.user, one)]
-    rows = [_row(subject) for project in projects for subject in request.archive.subjects_of(project)]
+            everything = list(request.archive.subjects.values())
+        rows = [_row(one, one.label) for one in everything if can_read_item(request, one)]
     known = [*LIST_COLUMNS, *SUBJECT_FIELDS]
     names = {name: name for name in known} | {f"xnat:subjectData/{name}": name for name in known}
     selected, is_page = page(filtered(rows, request.query, names), request.query)
@@ -44,12 +45,12 @@ def list_subjects(request: Request) -> Answer:
     return table_answer(Table(columns=columns, rows=cells, with_total=not is_page), request)
 
 
-def _row(subject: Subject) -> dict[str, str]:
+def _row(subject: Subject, label: str) -> dict[str, str]:
     return {
         **subject.fields,
         "ID": subject.id,
         "project": subject.project,
-        "label": subject.label,
+        "label": label,
         "insert_date": subject.insert_date,
         "insert_user": subject.insert_user,
         "URI": f"/data/subjects/{subject.id}",
@@ -65,6 +66,8 @@ def read_subject(request: Request) -> Answer:
     subject = readable_subject(request, request.params["subject"], _project(request))
     if subject is None:
         raise Refusal(404, "Unable to find the specified subject.")
+    if request.tail.strip("/").startswith("projects"):
+        return list_projects_of(request, subject)
     return item_answer(subject, request)
 
 
@@ -73,6 +76,10 @@ def put_subject(request: Request) -> Answer:
     name = request.params["subject"]
     project = _project(request)
     existing = readable_subject(request, name, project)
+    if request.tail.strip("/"):
+        if existing is None:
+            raise Refusal(404, "Unable to find the specified subject.")
+        return put_share(request, existing)
     if project is None and existing is not None:
         project = request.archive.projects[existing.project]
     if project is None:
@@ -82,7 +89,8 @@ def put_subject(request: Request) -> Answer:
         raise Refusal(422, "Only xnat:Subject documents can be PUT to this address.")
     fields = {key: value for key, value in (item.fields if item else {}).items() if key in SUBJECT_FIELDS}
     fields |= fields_from_query(request.query.pairs, "xnat:subjectData", SUBJECT_FIELDS)
-    if not access.can_edit_data(request.user, project):
+    owner = request.archive.projects[existing.project] if existing else project
+    if not access.can_edit_data(request.user, owner):
         kind = "edit" if existing else "create"
         message = f"Specified user account has insufficient {kind} privileges for subjects in this project."
         raise Refusal(403, message)
@@ -92,9 +100,9 @@ def put_subject(request: Request) -> Answer:
         return text(make_subject(request, project, label, fields).id, status=201)
     new_label = request.query.get("label")
     if new_label and new_label != existing.label:
-        if request.archive.subject(new_label, project=project):
+        if request.archive.subject(new_label, project=owner):
             raise Refusal(409, "Specified label is already in use.")
-        request.archive.save(replace(existing, label=check_label(new_label)))
+        relocate(request.archive, existing, owner, check_label(new_label))
         return empty()
     request.archive.save(replace(existing, fields={**existing.fields, **fields}))
     return text(existing.id)
@@ -123,10 +131,13 @@ def check_label(label: str) -> str:
 
 
 def remove_subject(request: Request) -> Answer:
-    """``DELETE …/subjects/{S}``."""
+    """``DELETE …/subjects/{S}[/projects/{P}]``: in a project it is shared into, only that share goes."""
     subject = readable_subject(request, request.params["subject"], _project(request))
     if subject is None:
         raise Refusal(404, "Unable to find the specified subject.")
+    project = project_to_delete_from(request, subject, _project(request))
+    if project.id != subject.project:
+        return remove_share(request, subject, project)
     if not access.can_own(request.user, request.archive.projects[subject.project]):
         raise Refusal(403, "User account doesn't have permission to modify this session.")
     request.event_id()

@@ -13,6 +13,7 @@ from xnat_upload.sandbox.routes.answers import Answer, stream
 from xnat_upload.sandbox.routes.request import Request
 
 Cell = str | int | None
+HTML_ROOT = '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +104,7 @@ def _as_xml(table: Table) -> Iterator[bytes]:
 
 def _as_html(table: Table) -> Iterator[bytes]:
     head = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
-    yield f"<html><body><table><tr>{head}</tr>\n".encode()
+    yield f"{HTML_ROOT}<body><table><tr>{head}</tr>\n".encode()
     for row in table.rows:
         yield f"<tr>{''.join(f'<td>{escape(_text(cell))}</td>' for cell in row)}</tr>\n".encode()
     yield b"</table></body></html>"

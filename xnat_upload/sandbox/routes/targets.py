@@ -22,9 +22,9 @@ def readable_project(request: Request, name: str) -> Project | None:
     return project if project and access.can_read_project(request.user, project) else None
 
 
-def can_read_session(request: Request, session: Session) -> bool:
-    """Tell whether the user sees a session: by its own project, or by one it is shared into."""
-    projects = (request.archive.projects.get(name) for name in (session.project, *session.shares))
+def can_read_item(request: Request, item: Subject | Session) -> bool:
+    """Tell whether the user sees a subject or session: by its own project, or by one it is shared into."""
+    projects = (request.archive.projects.get(name) for name in (item.project, *item.shares))
     return any(project and access.can_read_data(request.user, project) for project in projects)
 
 
@@ -38,15 +38,13 @@ def readable_session(request: Request, name: str, project: Project | None) -> Se
     session = request.archive.sessions.get(name)
     if session is None and project is not None:
         session = request.archive.session_labelled(name, project=project)
-    return session if session and can_read_session(request, session) else None
+    return session if session and can_read_item(request, session) else None
 
 
 def readable_subject(request: Request, name: str, project: Project | None) -> Subject | None:
     """Find a subject by label in `project`, or by global ID."""
     subject = request.archive.subject(name, project=project)
-    if subject and access.can_read_data(request.user, request.archive.projects[subject.project]):
-        return subject
-    return None
+    return subject if subject and can_read_item(request, subject) else None
 
 
 @dataclass(frozen=True)

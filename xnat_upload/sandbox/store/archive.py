@@ -104,11 +104,10 @@ class Archive:
                 case Project():
                     self.projects[record.id] = record
                 case Subject():
-                    old_subject = self.subjects.get(record.id)
-                    if old_subject:
-                        self._subject_ids.pop((old_subject.project, old_subject.label), None)
+                    for name in self._names_of(self.subjects.get(record.id)):
+                        self._subject_ids.pop(name, None)
                     self.subjects[record.id] = record
-                    self._subject_ids[record.project, record.label] = record.id
+                    self._subject_ids.update(dict.fromkeys(self._names_of(record), record.id))
                     self._note_number("S", record.id)
                 case Session():
                     for name in self._names_of(self.sessions.get(record.id)):
@@ -135,7 +134,8 @@ class Archive:
                     self.deleted_projects.add(record.id)
                 case Subject():
                     del self.subjects[record.id]
-                    self._subject_ids.pop((record.project, record.label), None)
+                    for name in self._names_of(record):
+                        self._subject_ids.pop(name, None)
                 case Session():
                     del self.sessions[record.id]
                     for name in self._names_of(record):
@@ -149,11 +149,11 @@ class Archive:
                 self._journal.write("remove", record)
 
     @staticmethod
-    def _names_of(session: Session | None) -> Iterable[tuple[str, str]]:
-        if session is None:
+    def _names_of(item: Subject | Session | None) -> Iterable[tuple[str, str]]:
+        if item is None:
             return []
-        projects = [session.project, *session.shares]
-        return [(project, session.label_in(project)) for project in projects]
+        # What is shared without a label of its own there is shown under its first one, but not found by it.
+        return [(item.project, item.label), *((project, label) for project, label in item.shares.items() if label)]
 
     # Look-ups
 
@@ -166,12 +166,12 @@ class Archive:
             return found
 
     def subject(self, name: str, *, project: Project | None = None) -> Subject | None:
-        """Find a subject by its label in `project`, or by global ID."""
+        """Find a subject by its label in `project`, primary or shared, or by global ID."""
         with self.lock:
             if project is None:
                 return self.subjects.get(name)
             subject = self.subjects.get(self._subject_ids.get((project.id, name), name))
-            return subject if subject and subject.project == project.id else None
+            return subject if subject and project.id in (subject.project, *subject.shares) else None
 
     def session_labelled(self, label: str, *, project: Project) -> Session | None:
         """Find a session by its label in `project`, primary or shared."""
@@ -179,9 +179,9 @@ class Archive:
             return self.sessions.get(self._session_ids.get((project.id, label), ""))
 
     def subjects_of(self, project: Project) -> list[Subject]:
-        """All subjects of a project."""
+        """All subjects a project owns or is given a share in."""
         with self.lock:
-            return [one for one in self.subjects.values() if one.project == project.id]
+            return [one for one in self.subjects.values() if project.id in (one.project, *one.shares)]
 
     def sessions_of(self, project: Project) -> list[Session]:
         """All sessions a project owns or is given a share in."""

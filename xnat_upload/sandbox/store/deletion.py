@@ -6,6 +6,7 @@ import shutil
 
 from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.records import Owner, Project, Scan, Session, Subject
+from xnat_upload.sandbox.store.sharing import unshare
 
 
 def delete_scan(archive: Archive, scan: Scan) -> None:
@@ -39,6 +40,10 @@ def delete_subject(archive: Archive, subject: Subject) -> None:
 def delete_project(archive: Archive, project: Project) -> None:
     """Delete a project with everything in it; its ID can never be used again."""
     with archive.lock:
+        held: list[Subject | Session] = [*archive.sessions_of(project), *archive.subjects_of(project)]
+        for item in held:
+            if item.project != project.id:
+                unshare(archive, item, project.id)
         for subject in archive.subjects_of(project):
             delete_subject(archive, subject)
         _delete_resources(archive, Owner("projects", project.id))

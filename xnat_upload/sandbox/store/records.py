@@ -43,19 +43,24 @@ class Project:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A subject of one project."""
+    """A subject; ``shares`` maps each further project onto the label it has there, ``""`` for none of its own."""
 
     id: str
     project: str
     label: str
     fields: Mapping[str, str] = field(default_factory=dict)
+    shares: Mapping[str, str] = field(default_factory=dict)
     insert_date: str = ""
     insert_user: str = ""
+
+    def label_in(self, project_id: str) -> str:
+        """Give the label under which `project_id` shows this subject."""
+        return self.shares.get(project_id) or self.label
 
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """An experiment; ``shares`` maps each further project onto the label it has there."""
+    """An experiment; ``shares`` maps each further project onto the label it has there, ``""`` for none of its own."""
 
     id: str
     xsi_type: str
@@ -68,7 +73,7 @@ class Session:
     insert_user: str = ""
 
     def label_in(self, project_id: str) -> str:
-        """Give the label under which `project_id` knows this session."""
+        """Give the label under which `project_id` shows this session."""
         return self.shares.get(project_id) or self.label
 
 
