@@ -120,7 +120,7 @@ def run_commands(page: Path, hospital: DocumentedHospital) -> None:
             continue
         words = shlex.split(block.text.replace(" /data/", f" {hospital.folder}/"))
         ran = subprocess.run(
-            [sys.executable, "-m", "xnat_upload.cli", *words[1:]], capture_output=True, text=True, check=False
+            [sys.executable, "-m", "xnat_upload", *words[1:]], capture_output=True, text=True, check=False
         )
         assert ran.returncode == 0, (block.text, ran.stdout, ran.stderr)
         printed = ran.stdout.replace(hospital.sandbox.url, "https://xnat.hospital.example")

@@ -5,7 +5,8 @@
 True
 """
 
-from xnat_upload.cohort_report import CohortReport
+from xnat_upload.archive.readiness import Readiness
+from xnat_upload.cohort.report import CohortReport
 from xnat_upload.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -25,13 +26,12 @@ from xnat_upload.errors import (
     UploadInterrupted,
     XnatUploadError,
 )
-from xnat_upload.identifiers import Accession, Destination, Resource, Scan
-from xnat_upload.outcome import FileOutcome, Status
-from xnat_upload.plan import Plan
-from xnat_upload.progress import Progress
-from xnat_upload.readiness import Readiness
-from xnat_upload.report import Report
-from xnat_upload.request import UploadRequest
+from xnat_upload.local.request import UploadRequest
+from xnat_upload.places.hierarchy import Accession, Destination, Resource, Scan
+from xnat_upload.planning.plan import Plan
+from xnat_upload.report.outcome import FileOutcome, Status
+from xnat_upload.report.progress import Progress
+from xnat_upload.report.report import Report
 from xnat_upload.settings import TransferSettings
 from xnat_upload.uploader import Uploader
 

@@ -24,14 +24,11 @@ are None.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:  # the report stands above everything else; only its name is wanted here
-    from pathlib import Path
-
-    from xnat_upload.report import Report
+from pathlib import Path
+from typing import Any, Protocol
 
 _LONGEST_QUOTE = 160
 
@@ -48,6 +45,38 @@ def quoted(value: object) -> str:
     if len(text) <= _LONGEST_QUOTE:
         return text
     return f"{text[:60]}…{text[-60:]} ({len(text) - 2} characters)"
+
+
+class CarriedReport(Protocol):
+    """What an error tells of every file; a `Report`, which stands above this module."""
+
+    @property
+    def files(self) -> Sequence[Any]:
+        """In the order in which the files were named."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the archive holds every file."""
+
+    @property
+    def urls(self) -> list[str]:
+        """The addresses that serve the files."""
+
+    @property
+    def summary(self) -> str:
+        """One line that says how many files ended how."""
+
+    def count(self, status: str) -> int:
+        """Count the files that ended in one way."""
+
+    def to_json(self) -> str:
+        """Give one JSON document."""
+
+    def to_csv(self) -> str:
+        """Give CSV with one line for each file."""
+
+    def to_dataframe(self) -> Any:
+        """Give a pandas DataFrame with one row for each file."""
 
 
 class XnatUploadError(Exception):
@@ -169,7 +198,7 @@ class AlreadyExistsError(XnatUploadError, FileExistsError):
         message: str,
         *,
         names: tuple[str, ...] = (),
-        report: Report | None = None,
+        report: CarriedReport | None = None,
         status: int | None = None,
         url: str | None = None,
         server_message: str | None = None,
@@ -230,7 +259,7 @@ class IncompleteUploadError(XnatUploadError):
         One outcome for every file.
     """
 
-    def __init__(self, message: str, *, report: Report) -> None:
+    def __init__(self, message: str, *, report: CarriedReport) -> None:
         super().__init__(message)
         self.report = report
 
@@ -247,7 +276,7 @@ class UploadInterrupted(KeyboardInterrupt):
         One outcome for every file, checked against the archive where anything had been sent.
     """
 
-    def __init__(self, message: str, *, report: Report) -> None:
+    def __init__(self, message: str, *, report: CarriedReport) -> None:
         super().__init__(message)
         self.report = report
 

@@ -10,28 +10,27 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xnat_upload.access import ArchiveAccess
-from xnat_upload.cohort import upload_with_threads
-from xnat_upload.cohort_report import CohortReport
-from xnat_upload.conclusion import conclude, not_planned
+from xnat_upload.archive.access import ArchiveAccess
+from xnat_upload.cohort.manifest import Manifest
+from xnat_upload.cohort.manifest_source import ManifestSource
+from xnat_upload.cohort.report import CohortReport
+from xnat_upload.cohort.threads import upload_with_threads
 from xnat_upload.errors import MissingFileError, XnatUploadError, quoted
-from xnat_upload.execution import carry_out
-from xnat_upload.identifiers import Resource
-from xnat_upload.manifest import Manifest
-from xnat_upload.manifest_source import ManifestSource
-from xnat_upload.outcome import ResourceResult
-from xnat_upload.plan import Plan, names_taken
-from xnat_upload.preparation import plan_into, prepare, together
-from xnat_upload.progress import Listener
-from xnat_upload.report import Report
-from xnat_upload.request import PathOrPaths, UploadRequest, stage_request, takes_upload_arguments
-from xnat_upload.staging import stage
+from xnat_upload.local.request import PathOrPaths, UploadRequest, stage_request, takes_upload_arguments
+from xnat_upload.local.staging import stage
+from xnat_upload.places.hierarchy import Resource
+from xnat_upload.planning.plan import Plan, names_taken
+from xnat_upload.report.outcome import ResourceResult, not_planned
+from xnat_upload.report.progress import Listener
+from xnat_upload.report.raising import conclude
+from xnat_upload.report.report import Report
+from xnat_upload.steps import carry_out, plan_into, prepare, together
 
 if TYPE_CHECKING:
     import distributed
     from typing_extensions import Unpack
 
-    from xnat_upload.request import UploadArguments
+    from xnat_upload.local.request import UploadArguments
 
 
 class Uploader(ArchiveAccess):
@@ -230,7 +229,7 @@ class Uploader(ArchiveAccess):
         """
         rows = Manifest(manifest, root=root)
         if client is not None:
-            from xnat_upload.cluster import upload_with_cluster  # dask is wanted only here
+            from xnat_upload.cohort.cluster import upload_with_cluster  # dask is wanted only here
 
             return upload_with_cluster(
                 rows, client, exist_ok=exist_ok, server=self.server, settings=self.settings, progress=progress

@@ -1,0 +1,156 @@
+"""How plans, reports and uploaders look in a notebook: complete, linked, folded, and escaped."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from tests.conftest import SandboxHospital
+from tests.report.test_exports import FAILED, OUTCOME, place
+from xnat_upload import FileOutcome, Report, Status, Uploader
+
+HOSTILE = [
+    "<script>alert(1)</script>.nii",
+    '"><img src=x onerror=alert(1)>.nii',
+    "' onmouseover='alert(1)'.nii",
+    "&lt;b&gt;.nii",
+    "</details></table>.nii",
+    "javascript:alert(1)",
+]
+
+
+def parsed(page: str) -> etree._Element:
+    """Parse strictly: whatever breaks out of its place is an error here."""
+    return etree.fromstring(f"<div>{page}</div>")
+
+
+def text_of(element: etree._Element) -> str:
+    return "".join(str(text) for text in element.itertext())
+
+
+def rows_of(element: etree._Element) -> list[list[str]]:
+    return [[text_of(cell) for cell in row.iterfind("td")] for row in element.iterfind(".//tbody/tr")]
+
+
+def outcomes(number: int, *, wrong: frozenset[int] = frozenset()) -> tuple[FileOutcome, ...]:
+    return tuple(
+        dataclasses.replace(FAILED if index in wrong else OUTCOME, name=f"{index}.nii") for index in range(number)
+    )
+
+
+def test_a_report_shows_a_row_for_each_file_with_status_size_and_reason() -> None:
+    page = parsed(Report(files=(OUTCOME, FAILED), seconds=2.0)._repr_html_())
+    assert rows_of(page) == [
+        ["✓ stored", "a.nii", "2.0 KiB", "size and MD5 agree"],
+        ["✗ failed", "b.nii", "2.0 KiB", "the archive does not list it"],
+    ]
+
+
+def test_a_report_shows_totals_time_and_bytes_per_second() -> None:
+    text = text_of(parsed(Report(files=(OUTCOME, FAILED), seconds=2.0)._repr_html_()))
+    assert "1 stored, 1 failed; 2.0 KiB sent in 2.0 s · 1.0 KiB/s" in text
+    assert "1 not in the archive" in text
+    assert "hub" not in text
+
+
+def test_a_report_links_each_stored_file_and_the_page_of_its_session() -> None:
+    page = parsed(Report(files=(OUTCOME, FAILED), seconds=2.0)._repr_html_())
+    links = {text_of(link): link.get("href") for link in page.iterfind(".//a")}
+    assert links == {
+        "FAK09131796": "https://xnat.example/data/projects/P/subjects/S/experiments/E?format=html",
+        "a.nii": OUTCOME.url,
+    }
+
+
+def test_files_of_several_places_say_where_they_went() -> None:
+    other = dataclasses.replace(OUTCOME, destination=dataclasses.replace(OUTCOME.destination, accession_id="FAK2"))
+    page = parsed(Report(files=(OUTCOME, other), seconds=2.0)._repr_html_())
+    assert [row[2] for row in rows_of(page)] == ["FAK09131796 / scan 4 / SEG", "FAK2 / scan 4 / SEG"]
+
+
+def test_the_links_of_a_real_upload_work(ward: SandboxHospital, tmp_path: Path) -> None:
+    (tmp_path / "é & #1.nii").write_bytes(b"a")
+    with ward.connect() as uploader:
+        report = uploader.upload("é & #1.nii", **place(ward, tmp_path))
+        plan = uploader.plan("é & #1.nii", **place(ward, tmp_path, exist_ok=True))
+        page_of_uploader = uploader._repr_html_()
+    for shown in (report._repr_html_(), plan._repr_html_()):
+        links = {text_of(link): str(link.get("href")) for link in parsed(shown).iterfind(".//a")}
+        assert set(links) == {"é & #1.nii", ward.accession_id}
+        assert ward.ask("GET", links["é & #1.nii"].removeprefix(ward.server)).content == b"a"
+        assert ward.ask("GET", links[ward.accession_id].removeprefix(ward.server)).status_code == 200
+    assert f'href="{ward.server}"' in page_of_uploader
+    assert "logged in as" in page_of_uploader
+
+
+def test_a_plan_shows_what_would_be_done_and_why(ward: SandboxHospital, tmp_path: Path) -> None:
+    for name in ("new.nii", "there.nii"):
+        (tmp_path / name).write_bytes(b"bytes")
+    ward.put("4", "SEG", "there.nii", b"theirs")
+    with ward.connect() as uploader:
+        plan = uploader.plan(["new.nii", "there.nii"], **place(ward, tmp_path))
+        to_new_scan = uploader.plan(["new.nii"], **place(ward, tmp_path, scan_id="new"))
+    page = parsed(plan._repr_html_())
+    assert [row[:2] for row in rows_of(page)] == [["✓ send", "new.nii"], ["✗ refuse", "there.nii"]]
+    assert plan.summary in text_of(page)
+    assert "1 refused, so nothing would be sent" in text_of(page)
+    assert "Scan new does not exist yet; it would be a xnat:ctScanData." in text_of(parsed(to_new_scan._repr_html_()))
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_names_paths_and_words_stay_text(hostile: str) -> None:
+    outcome = dataclasses.replace(OUTCOME, name=hostile, reason=hostile, url=hostile)
+    failed = dataclasses.replace(outcome, status=Status.FAILED)
+    page = parsed(Report(files=(outcome, failed), extra=(hostile,), seconds=1.0)._repr_html_())
+    assert text_of(page).count(hostile) == 5
+    assert not list(page.iter("script", "img", "b"))
+    assert not [name for element in page.iter() for name in element.attrib if str(name).startswith("on")]
+    assert not list(page.iter("a")), "an address that is no http address is no link"
+
+
+def test_a_name_cannot_change_the_writing_direction_of_its_neighbours() -> None:
+    page = parsed(Report(files=(dataclasses.replace(OUTCOME, name="\u05d0\u05d1 1.nii"),), seconds=1.0)._repr_html_())
+    assert [text_of(bdi) for bdi in page.iter("bdi") if "\u05d0" in text_of(bdi)] == ["\u05d0\u05d1 1.nii"]
+
+
+def test_a_long_table_folds_and_shows_what_went_wrong_first() -> None:
+    page = parsed(Report(files=outcomes(118, wrong=frozenset({100, 117})), seconds=1.0)._repr_html_())
+    (folded,) = page.iter("details")
+    assert text_of(folded.findall("summary")[0]) == "106 more files"
+    assert [row[1] for row in rows_of(page)[:3]] == ["100.nii", "117.nii", "0.nii"]
+    assert len(rows_of(page)) == 118
+    assert len(rows_of(folded)) == 106
+
+
+def test_a_huge_table_is_cut_and_says_where_the_whole_is() -> None:
+    shown = Report(files=outcomes(5000), seconds=1.0)._repr_html_()
+    assert len(rows_of(parsed(shown))) == 500
+    assert "4988 more files; 4500 are not shown, report.to_dataframe() has them all" in shown
+    assert len(shown) < 1_000_000
+
+
+def test_what_is_shown_needs_nothing_from_elsewhere_and_brings_no_colours_of_its_own_ground() -> None:
+    shown = Report(files=outcomes(118, wrong=frozenset({3})), seconds=1.0)._repr_html_()
+    assert not re.findall(r"<(script|link|style|img|iframe)\b|@import|url\(", shown)
+    grounds = set(re.findall(r"background(?:-color)?:([^;\"]+)", shown))
+    assert grounds == {"transparent"}
+
+
+def test_an_empty_report_can_be_shown() -> None:
+    assert "no files; 0 bytes sent" in text_of(parsed(Report(files=(), seconds=0.0)._repr_html_()))
+
+
+def test_showing_an_uploader_asks_the_archive_nothing(ward: SandboxHospital) -> None:
+    import pyxnat
+
+    interface = pyxnat.Interface(ward.server, ward.user, ward.password)
+    ward.sandbox.clear_requests()
+    shown = Uploader(interface, images_dir="/data/<images>")._repr_html_()
+    assert ward.sandbox.requests == ()
+    assert "not logged in yet" in shown
+    assert "Nets lie in /data/<images>." in text_of(parsed(shown))
+    interface._http.close()

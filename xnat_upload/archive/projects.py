@@ -1,0 +1,79 @@
+"""Which project has a secondary ID: the hub's ID of the project, found in the list of all that the user may see."""
+
+from __future__ import annotations
+
+import html
+import math
+import threading
+import time
+
+from xnat_upload.archive.answers import table_rows
+from xnat_upload.archive.connection import Connection
+from xnat_upload.errors import NotFoundError
+from xnat_upload.places.names import check_hub_project_id, is_identifier
+
+# Secondary IDs are free text that an owner may change at any time, and a service may run for months.
+_KEPT_SECONDS = 60.0
+
+
+class Projects:
+    """The projects of one archive, listed when they are asked for and kept for a minute."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._secondary_ids: dict[str, str] = {}
+        self._until = -math.inf
+
+    def id_of(self, hub_project_id: str) -> str:
+        """Find XNAT's ID of the project whose secondary ID is exactly this.
+
+        The server ignores a filter on secondary IDs for ordinary users, so all are listed and compared here (contract,
+        read §2.1). The list is kept for a minute, and read once more before a project is called missing.
+
+        Raises
+        ------
+        NotFoundError
+            No project that this user may see has this secondary ID, or several have.
+        """
+        check_hub_project_id(hub_project_id)
+        with self._lock:
+            found = self._matching(hub_project_id) if time.monotonic() < self._until else []
+            if not found:
+                self._secondary_ids = self._list()
+                self._until = time.monotonic() + _KEPT_SECONDS
+                found = self._matching(hub_project_id)
+            own = self._secondary_ids.get(hub_project_id)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise NotFoundError(
+                f"The secondary ID {hub_project_id!r} is that of several projects: {', '.join(map(repr, found))}. Let "
+                "their owners give each its own."
+            )
+        if own is not None:
+            raise NotFoundError(
+                f"{hub_project_id!r} is the project's own ID. Its secondary ID, which XNAT's pages call Running Title, "
+                + (f"is {own!r}." if own else "is empty; let an owner enter it.")
+            )
+        raise NotFoundError(
+            f"No project with the secondary ID {hub_project_id!r} is visible to this user. Secondary IDs (XNAT's pages "
+            "call them Running Title) are compared exactly, upper and lower case included; check the ID, and the "
+            "user's membership."
+        )
+
+    def _matching(self, hub_project_id: str) -> list[str]:
+        exact = [project for project, secondary in self._secondary_ids.items() if secondary == hub_project_id]
+        # A secondary ID that came as a query parameter was stored XML-escaped (contract, read §0.2).
+        return exact or [
+            project for project, secondary in self._secondary_ids.items() if html.unescape(secondary) == hub_project_id
+        ]
+
+    def _list(self) -> dict[str, str]:
+        answer = self._connection.ask("GET", "/data/projects", doing="listing the projects", params={"format": "json"})
+        found: dict[str, str] = {}
+        for row in table_rows(answer):
+            project_id, secondary_id = row.get("ID"), row.get("secondary_ID") or row.get("secondary_id")
+            if isinstance(project_id, str) and is_identifier(project_id):  # no other can be addressed
+                found[project_id] = secondary_id if isinstance(secondary_id, str) else ""
+        return found

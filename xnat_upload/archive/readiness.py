@@ -1,0 +1,139 @@
+"""What would stop an upload, found out by reading alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xnat_upload.archive.answers import table_rows
+from xnat_upload.archive.client import Archive
+from xnat_upload.errors import NotFoundError, PermissionDeniedError, ServerError, XnatUploadError, quoted
+from xnat_upload.places.hierarchy import Accession
+
+_MAY_EDIT = frozenset({"Owners", "Members"})
+_MAY_NOT_EDIT = frozenset({"Collaborators"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readiness:
+    """What an archive lets a user do, and what would stop an upload.
+
+    Parameters
+    ----------
+    server : str
+        The archive's address.
+    user : str
+        Who is logged in there.
+    version : str
+        The archive's version; empty if it does not tell, as those before 1.7.
+    project_id : str
+        XNAT's ID of the project; empty if no project was asked about, or none was found.
+    role : str
+        What the user is in it.
+    accession : Accession or None
+        The session, if one was asked for and found.
+    obstacles : tuple of str
+        What would stop an upload.
+    doubts : tuple of str
+        What might, and cannot be found out without writing.
+    """
+
+    server: str
+    user: str
+    version: str = ""
+    project_id: str = ""
+    role: str = ""
+    accession: Accession | None = None
+    obstacles: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found that would stop an upload."""
+        return not self.obstacles
+
+    def __str__(self) -> str:
+        lines = [
+            f"server     {self.server}",
+            f"version    {self.version or 'not told'}",
+            f"logged in  as {self.user}",
+        ]
+        if self.project_id:
+            lines.append(f"project    {self.project_id}, as {self.role or 'nobody in particular'}")
+        if self.accession is not None:
+            scans = len(self.accession.scan_types)
+            holds = f"{scans} scan" if scans == 1 else f"{scans} scans"
+            lines.append(f"accession  {self.accession.label}: {self.accession.session_type} with {holds}")
+        lines += [f"unsure     {doubt}" for doubt in self.doubts]
+        lines += [f"obstacle   {obstacle}" for obstacle in self.obstacles] or ["Nothing was found that would stop you."]
+        return "\n".join(lines)
+
+
+def find_out(archive: Archive, *, user: str, hub_project_id: str | None, accession_id: str | None) -> Readiness:
+    """Read what can be read about a project and a session, and say what would stop an upload into them.
+
+    Raises
+    ------
+    XnatUploadError
+        The archive does not answer.
+    """
+    server, version = archive.url(""), _version(archive)
+    if hub_project_id is None:
+        return Readiness(server=server, user=user, version=version)
+    try:
+        project_id = archive.project_id(hub_project_id)
+    except NotFoundError as error:
+        return Readiness(server=server, user=user, version=version, obstacles=(str(error),))
+    obstacles: list[str] = []
+    doubts: list[str] = []
+    role = _role(archive, project_id)
+    if role in _MAY_NOT_EDIT:
+        obstacles.append(
+            f"{user} is one of the {role} of project {quoted(project_id)}, who may read it and not edit it. An owner "
+            "of the project can make you a member."
+        )
+    elif role not in _MAY_EDIT:
+        doubts.append(
+            f"whether {user} may edit project {quoted(project_id)} shows with the first file only, because the role "
+            f"there is {quoted(role) if role else 'none'}: site administrators may, others need one."
+        )
+    accession = None
+    if accession_id is not None:
+        try:
+            accession = archive.locate(hub_project_id, accession_id)
+        except XnatUploadError as error:
+            obstacles.append(str(error))
+    return Readiness(
+        server=server,
+        user=user,
+        version=version,
+        project_id=project_id,
+        role=role,
+        accession=accession,
+        obstacles=tuple(obstacles),
+        doubts=tuple(doubts),
+    )
+
+
+def _version(archive: Archive) -> str:
+    try:
+        answer = archive.connection.ask("GET", "/xapi/siteConfig/buildInfo", doing="asking for the version")
+        told = answer.json()
+    except (NotFoundError, PermissionDeniedError, ServerError):
+        return ""  # before 1.7 there is no /xapi (measured)
+    version = told.get("version", "") if isinstance(told, dict) else ""
+    return version if isinstance(version, str) else ""
+
+
+def _role(archive: Archive, project_id: str) -> str:
+    """Give the group of the user in a project.
+
+    ``restrict=edit`` would ask for the right to edit the project itself, which members do not have, though they may
+    edit what is in it; the list of accessible projects tells the group (contract, read §2.1).
+    """
+    answer = archive.connection.ask(
+        "GET", "/data/projects", doing="asking for your role", params={"accessible": "true", "format": "json"}
+    )
+    for row in table_rows(answer):
+        if row.get("id") == project_id:
+            return next((str(value) for key, value in row.items() if key.startswith("user_role_") and value), "")
+    return ""

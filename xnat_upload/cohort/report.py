@@ -1,0 +1,181 @@
+"""What became of a cohort: one outcome for each row of its manifest, in little memory.
+
+A row takes some forty bytes here, and its `FileOutcome` is made when it is looked at.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, overload
+
+from xnat_upload.cohort.columns import RESULT_COLUMNS, RepeatedText
+from xnat_upload.cohort.manifest import Manifest
+from xnat_upload.cohort.session import FileResult
+from xnat_upload.errors import IncompleteUploadError
+from xnat_upload.places.hierarchy import Destination, served_under
+from xnat_upload.report import exports
+from xnat_upload.report.outcome import FileOutcome, Status
+from xnat_upload.report.report import Report
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from typing_extensions import Self
+
+INTERRUPTED = "the upload was interrupted"
+
+_STATUSES = tuple(Status)
+_NOT_READ = bytes(16)  # in place of an MD5; no content is known that has this one
+
+
+class CohortOutcomes(Sequence[FileOutcome]):
+    """The outcomes of a cohort, in the order of its manifest; until it is known, a row's is "not sent"."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        rows = len(manifest)
+        self._manifest = manifest
+        self._session_urls: dict[tuple[str, str], str] = {}
+        self._statuses = bytearray([_STATUSES.index(Status.NOT_SENT)]) * rows
+        self._reasons = RepeatedText(rows, INTERRUPTED)
+        self._md5s = bytearray(16 * rows)
+        self._attempts = array("H", bytes(2 * rows))
+        self._seconds = array("f", bytes(4 * rows))
+
+    def found(self, hub_project_id: str, accession_id: str, url: str) -> None:
+        """Note the address of a session."""
+        self._session_urls[hub_project_id, accession_id] = url
+
+    def enter(self, row: int, result: FileResult) -> None:
+        """Note what became of one row."""
+        self._statuses[row] = _STATUSES.index(Status(result.status))
+        self._reasons[row] = result.reason
+        if result.size_bytes is not None:
+            self._manifest.sizes_bytes[row] = result.size_bytes
+        self._md5s[16 * row : 16 * row + 16] = bytes.fromhex(result.md5) if result.md5 else _NOT_READ
+        self._attempts[row] = min(result.attempts, 0xFFFF)
+        self._seconds[row] = result.seconds
+
+    def number(self, status: Status | str) -> int:
+        """Count the rows of one status, without making their outcomes."""
+        return self._statuses.count(_STATUSES.index(Status(status)))
+
+    def rows(self, *statuses: Status) -> list[int]:
+        """Give the rows of some statuses."""
+        codes = {_STATUSES.index(status) for status in statuses}
+        return [row for row, code in enumerate(self._statuses) if code in codes]
+
+    def bytes_of(self, *statuses: Status) -> int:
+        """Add up the sizes of the rows of some statuses."""
+        sizes = self._manifest.sizes_bytes
+        return sum(sizes[row] for row in self.rows(*statuses))
+
+    def __len__(self) -> int:
+        return len(self._statuses)
+
+    @overload
+    def __getitem__(self, row: int) -> FileOutcome: ...
+    @overload
+    def __getitem__(self, row: slice) -> tuple[FileOutcome, ...]: ...
+    def __getitem__(self, row: int | slice) -> FileOutcome | tuple[FileOutcome, ...]:
+        if isinstance(row, slice):
+            return tuple(self[one] for one in range(*row.indices(len(self))))
+        row = range(len(self))[row]
+        manifest = self._manifest
+        hub_project_id, accession_id, scan_id, resource_id = manifest.resource(row)
+        path = manifest.root / manifest.file(row)
+        session_url = self._session_urls.get((hub_project_id, accession_id))
+        resource_url = f"{session_url}/scans/{scan_id}/resources/{resource_id}"
+        md5 = self._md5s[16 * row : 16 * row + 16]
+        return FileOutcome(
+            destination=Destination(
+                hub_project_id=hub_project_id, accession_id=accession_id, scan_id=scan_id, resource_id=resource_id
+            ),
+            name=path.name,
+            path=path,
+            url=served_under(resource_url, path.name) if session_url else "",
+            size_bytes=manifest.sizes_bytes[row],
+            md5=None if md5 == _NOT_READ else md5.hex(),
+            status=_STATUSES[self._statuses[row]],
+            reason=self._reasons[row],
+            attempts=self._attempts[row],
+            seconds=self._seconds[row],
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class CohortReport(Report):
+    """What became of every row of a manifest; returned also when not every file is stored.
+
+    All that a `Report` has, with ``files`` in the manifest's order. ``extra`` stays empty: a cohort does not look for
+    what others put into its resources.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The rows.
+    """
+
+    files: CohortOutcomes
+    manifest: Manifest
+
+    @property
+    def ok(self) -> bool:
+        """Whether the archive holds every file, be it stored, skipped, or unproven because it keeps no MD5."""
+        return self.count(Status.FAILED) == 0 and self.count(Status.NOT_SENT) == 0
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes of the files that were sent and are in the archive now."""
+        return self.files.bytes_of(Status.STORED, Status.UNPROVEN)
+
+    def count(self, status: Status | str) -> int:
+        """Count the files that ended in one way."""
+        return self.files.number(status)
+
+    @property
+    def wrong_rows(self) -> list[int]:
+        """Positions in `files` of those that are not in the archive as they should be."""
+        return self.files.rows(Status.FAILED, Status.NOT_SENT)
+
+    def raise_if_incomplete(self) -> Self:
+        """Return the report itself if every file is in the archive.
+
+        Raises
+        ------
+        IncompleteUploadError
+            Not every file is; this is its ``report``.
+        """
+        if self.ok:
+            return self
+        wrong = self.wrong_rows
+        first = self.files[wrong[0]]
+        raise IncompleteUploadError(
+            f"{len(wrong)} of {len(self.files)} files of the cohort are not stored ({self.summary}). The first is "
+            f"{first.name!r} for {first.destination}: {first.reason.rstrip('.')}. With exist_ok=True, the same "
+            "manifest skips what is stored, sends what is missing and replaces what differs.",
+            report=self,
+        )
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Give the manifest with all its columns, and beside each row what became of it.
+
+        A column of the manifest that is called as one of the results gets ``_manifest`` added to its name, unless the
+        manifest was itself the report of an earlier run: then its old results give way.
+        """
+        results = exports.data_frame(self.files)[list(RESULT_COLUMNS)]
+        frame = self.manifest.frame()
+        results.index = frame.index
+        taken = [column for column in RESULT_COLUMNS if column in frame.columns]
+        if len(taken) == len(RESULT_COLUMNS):
+            frame = frame.drop(columns=taken)
+        else:
+            frame = frame.rename(columns={column: f"{column}_manifest" for column in taken})
+        merged: pd.DataFrame = frame.join(results)
+        return merged
+
+    def to_csv(self) -> str:
+        """Give `to_dataframe` as CSV; a cell that a spreadsheet would take for a formula has a ``'`` before it."""
+        frame = self.to_dataframe()
+        rows = frame.astype(object).where(frame.notna(), "").to_dict("records")
+        return exports.csv_text(rows, columns=list(frame.columns))

@@ -1,0 +1,127 @@
+"""What will be done with each file, and why; and which files travel together. Nothing is sent here, and what
+must be read is read by the function that is given for it.
+
+A file that is new to the resource is *sent*; one that is listed is *skipped* if it is the same, *replaced* if that was
+asked for, and *refused* otherwise. Equal size proves nothing: images of one matrix share one size. Small files travel
+in batches, because each request costs the archive work for every file that it already has (measured: 300 files in one
+request take 0.3 s, in 300 requests 32 s).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from xnat_upload.archive.listing import Listing, StoredFile
+from xnat_upload.local.file import Fingerprint, LocalFile
+from xnat_upload.places.hierarchy import Resource
+from xnat_upload.planning.plan import Plan
+from xnat_upload.planning.step import Action, Form, Shipment, Step
+from xnat_upload.settings import TransferSettings
+
+# Names that mean the same to every server version when they stand in a URL: 1.6 decodes nothing (measured).
+_SAFE_IN_URL = re.compile(r"[A-Za-z0-9._/-]+")
+
+
+def make_plan(
+    resource: Resource,
+    files: Sequence[LocalFile],
+    *,
+    listed: Listing,
+    read: Callable[[LocalFile], Fingerprint],
+    exist_ok: bool,
+    scan_type: str | None,
+    settings: TransferSettings,
+    server: str = "",
+) -> Plan:
+    """Decide for each file, and divide what has to travel into requests.
+
+    Parameters
+    ----------
+    resource : Resource
+        Where the files go.
+    files : sequence of LocalFile
+        What the caller named.
+    listed : mapping of str to StoredFile
+        What the resource holds now.
+    read : callable
+        Reads a file and gives its fingerprint; asked only where nothing but the file's bytes can decide.
+    exist_ok : bool
+        Replace what is there and different.
+    scan_type : str or None
+        Data type of the scan if it has to be created.
+    settings : TransferSettings
+        Limits of a request.
+    server : str
+        The archive's address, for links.
+    """
+    steps = tuple(_decide(file, listed.get(file.name), read=read, exist_ok=exist_ok) for file in files)
+    return Plan(
+        resource=resource,
+        scan_type=scan_type,
+        steps=steps,
+        shipments=divide(steps, settings=settings),
+        exist_ok=exist_ok,
+        listed=listed,
+        server=server,
+    )
+
+
+def divide(steps: Iterable[Step], *, settings: TransferSettings) -> tuple[Shipment, ...]:
+    """Divide the steps that travel into requests: new files first, then those that replace others."""
+    steps = tuple(steps)
+    sent = tuple(step for step in steps if step.action is Action.SEND)
+    replaced = tuple(step for step in steps if step.action is Action.REPLACE)
+    return (
+        *_batches(sent, form=Form.ZIP, settings=settings),
+        *(_alone(step) for step in sent if step.file.size_bytes > settings.large_file_bytes),
+        *_batches(replaced, form=Form.ZIP_IN_FORM, settings=settings),
+        *(_alone(step) for step in replaced if step.file.size_bytes > settings.large_file_bytes),
+    )
+
+
+def _decide(
+    file: LocalFile, stored: StoredFile | None, *, read: Callable[[LocalFile], Fingerprint], exist_ok: bool
+) -> Step:
+    if stored is None:
+        return Step(file, Action.SEND, "not in the resource")
+    if not exist_ok:
+        return Step(file, Action.REFUSE, "in the resource already, and replacing was not asked for")
+    if stored.size_bytes != file.size_bytes:
+        return Step(file, Action.REPLACE, f"stored with {stored.size_bytes} bytes")
+    if not stored.md5:
+        return Step(file, Action.REPLACE, "stored without MD5, and equal size proves nothing")
+    local = read(file)
+    if stored.md5.lower() == local.md5:
+        return Step(file, Action.SKIP, "stored already, same size and MD5", local)
+    return Step(file, Action.REPLACE, "stored with the same size but another MD5", local)
+
+
+def _batches(steps: Iterable[Step], *, form: Form, settings: TransferSettings) -> Iterable[Shipment]:
+    batch: list[Step] = []
+    batch_bytes = 0
+    for step in steps:
+        size = step.file.size_bytes
+        if size > settings.large_file_bytes:
+            continue
+        if batch and (len(batch) >= settings.batch_files or batch_bytes + size > settings.batch_bytes):
+            yield _batch(batch, form=form)
+            batch, batch_bytes = [], 0
+        batch.append(step)
+        batch_bytes += size
+    if batch:
+        yield _batch(batch, form=form)
+
+
+def _batch(steps: Sequence[Step], *, form: Form) -> Shipment:
+    return Shipment(
+        tuple(steps), form, f"{len(steps)} small files in one request" if len(steps) > 1 else "a small file"
+    )
+
+
+def _alone(step: Step) -> Shipment:
+    if step.action is Action.REPLACE:
+        return Shipment((step,), Form.ZIP_IN_FORM, "large, and the old file must survive a broken line")
+    if not _SAFE_IN_URL.fullmatch(step.file.name):
+        return Shipment((step,), Form.ZIP, "large, and only a zip carries its name literally")
+    return Shipment((step,), Form.PLAIN, "large, so it travels alone")

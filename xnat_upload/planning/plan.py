@@ -1,0 +1,118 @@
+"""All that will be done in one resource, as a value that can be looked at before anything is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xnat_upload.archive.listing import Listing
+from xnat_upload.display.tables import aligned, first_of, readable_bytes, shown_first
+from xnat_upload.errors import AlreadyExistsError
+from xnat_upload.local.file import LocalFile
+from xnat_upload.places.hierarchy import Resource
+from xnat_upload.planning.plan_html import plan_html
+from xnat_upload.planning.step import Action, Shipment, Step
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Plan:
+    """All that will be done in one resource.
+
+    Parameters
+    ----------
+    resource : Resource
+        Where the files go.
+    scan_type : str or None
+        Data type of the scan if it has to be created.
+    steps : tuple of Step
+        One for each file, in the caller's order.
+    shipments : tuple of Shipment
+        The requests, one after another.
+    exist_ok : bool
+        Whether replacing was asked for.
+    listed : mapping of str to StoredFile
+        What the resource held when the plan was made.
+    server : str
+        The archive's address, for links; nothing is sent because of it.
+    """
+
+    resource: Resource
+    scan_type: str | None
+    steps: tuple[Step, ...]
+    shipments: tuple[Shipment, ...]
+    exist_ok: bool
+    listed: Listing = field(repr=False)
+    server: str = ""
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Names that are in the resource already and may not be replaced; any of them stops the upload."""
+        return tuple(step.file.name for step in self.steps if step.action is Action.REFUSE)
+
+    @property
+    def files_to_send(self) -> frozenset[LocalFile]:
+        """All files that will travel."""
+        return frozenset(step.file for shipment in self.shipments for step in shipment.steps)
+
+    @property
+    def bytes_to_send(self) -> int:
+        """Bytes of all files that will travel."""
+        return sum(shipment.size_bytes for shipment in self.shipments)
+
+    @property
+    def summary(self) -> str:
+        """One line that says how many files would be sent, in how many requests, and how many not."""
+        sent = sum(len(shipment.steps) for shipment in self.shipments)
+        replaced = sum(step.action is Action.REPLACE for step in self.steps)
+        return (
+            f"{_counted(sent, 'file')} to send ({readable_bytes(self.bytes_to_send)}) in "
+            f"{_counted(len(self.shipments), 'request')}"
+            + (f", {replaced} of them to replace others" if replaced else "")
+            + f", {sum(step.action is Action.SKIP for step in self.steps)} stored already, {len(self.refused)} refused"
+        )
+
+    def __repr__(self) -> str:
+        return f"<Plan for {self.resource.destination}: {self.summary}>"
+
+    def __str__(self) -> str:
+        wrong = [row for row, step in enumerate(self.steps) if step.action is Action.REFUSE]
+        chosen = [self.steps[row] for row in shown_first(wrong, len(self.steps))]
+        lines = aligned(
+            ("action", "size", "file", "reason"),
+            [
+                (
+                    step.action.value,
+                    readable_bytes(step.file.size_bytes),
+                    f"{self.resource.label}/{step.file.name}",
+                    step.reason,
+                )
+                for step in chosen
+            ],
+            right={1},
+        )
+        if len(chosen) < len(self.steps):
+            lines.append(f"… and {len(self.steps) - len(chosen)} more")
+        return "\n".join([f"{self.resource.destination}: {self.summary}", *lines])
+
+    def _repr_html_(self) -> str:
+        return plan_html(
+            self.resource,
+            self.steps,
+            scan_type=self.scan_type,
+            listed=self.listed,
+            server=self.server,
+            summary=self.summary,
+        )
+
+
+def names_taken(plan: Plan) -> AlreadyExistsError:
+    """Make the error for a plan whose names are in the resource already."""
+    return AlreadyExistsError(
+        f"{first_of(plan.refused)} {'is' if len(plan.refused) == 1 else 'are'} in resource {plan.resource.label!r} of "
+        f"scan {plan.resource.scan.scan_id} already; nothing was sent. With exist_ok=True, files of the same bytes are "
+        "skipped and others replaced.",
+        names=plan.refused,
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

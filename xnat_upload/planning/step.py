@@ -1,0 +1,58 @@
+"""What is done with one file, and which files travel together in one request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from xnat_upload.local.file import Fingerprint, LocalFile
+
+
+class Action(str, Enum):
+    """What is done with one file."""
+
+    SEND = "send"
+    REPLACE = "replace"
+    SKIP = "skip"
+    REFUSE = "refuse"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Form(str, Enum):
+    """How files travel in one request."""
+
+    ZIP = "zip"
+    """A zip that the archive extracts while it arrives."""
+    ZIP_IN_FORM = "zip in a form"
+    """A zip that the archive receives whole before it touches a file, so that a broken line leaves the old files."""
+    PLAIN = "plain"
+    """The bytes of one file."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is done with one file, and why; `fingerprint` if the file had to be read for that."""
+
+    file: LocalFile
+    action: Action
+    reason: str
+    fingerprint: Fingerprint | None = None
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """The steps that travel in one request, in which form, and why so."""
+
+    steps: tuple[Step, ...]
+    form: Form
+    reason: str
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the files, without what the form adds."""
+        return sum(step.file.size_bytes for step in self.steps)

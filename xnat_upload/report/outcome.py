@@ -1,0 +1,132 @@
+"""What became of one file, and of the files of one plan, also where nothing was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from xnat_upload.errors import XnatUploadError
+from xnat_upload.local.request import StagedRequest
+from xnat_upload.places.hierarchy import Destination
+from xnat_upload.planning.plan import Plan
+from xnat_upload.planning.step import Action
+
+
+class Status(str, Enum):
+    """How an upload ended for one file; each compares equal to its text."""
+
+    STORED = "stored"
+    """Sent, and the archive lists it with the same size and MD5."""
+    SKIPPED = "skipped"
+    """Was there already, listed with the same size and MD5."""
+    UNPROVEN = "unproven"
+    """Sent, and the archive has as many bytes of it; it keeps no MD5 to prove more."""
+    FAILED = "failed"
+    """Sent or refused, and not stored as it should be."""
+    NOT_SENT = "not sent"
+    """Never sent, because something before it failed or the upload was interrupted."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileOutcome:
+    """What became of one file.
+
+    Parameters
+    ----------
+    destination : Destination
+        Where it went, or was to go.
+    name : str
+        Its name there.
+    path : pathlib.Path
+        Where it lies locally.
+    url : str
+        The absolute address that serves its bytes once it is stored; empty if the session was not found.
+    size_bytes : int
+        Its local size.
+    md5 : str or None
+        Of the bytes that were sent or compared; None if it was never read.
+    status : Status
+        How it ended.
+    reason : str
+        Why, in a few words or a sentence.
+    attempts : int
+        Requests that carried it.
+    seconds : float
+        Time those requests took, shared with the files that travelled along.
+    """
+
+    destination: Destination
+    name: str
+    path: Path
+    url: str
+    size_bytes: int
+    md5: str | None
+    status: Status
+    reason: str
+    attempts: int
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the archive holds the file, as far as it lets itself be asked."""
+        return self.status in (Status.STORED, Status.SKIPPED, Status.UNPROVEN)
+
+
+@dataclass(frozen=True)
+class ResourceResult:
+    """What became of one plan: an outcome for each file, and the error that kept the rest from being stored.
+
+    `extra` are names that the archive lists though nobody here sent them, `conflicts` those that another client has
+    taken meanwhile.
+    """
+
+    outcomes: tuple[FileOutcome, ...]
+    error: XnatUploadError | None = None
+    extra: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+
+
+def not_sent(plan: Plan, error: XnatUploadError, *, url: Callable[[str], str]) -> ResourceResult:
+    """Say of every file of a plan that it was not sent, because of names that are there already."""
+    destination = plan.resource.destination
+    outcomes = tuple(
+        FileOutcome(
+            destination=destination,
+            name=step.file.name,
+            path=step.file.path,
+            url=url(step.file.name),
+            size_bytes=step.file.size_bytes,
+            md5=step.fingerprint.md5 if step.fingerprint else None,
+            status=Status.FAILED if step.action is Action.REFUSE else Status.NOT_SENT,
+            reason=step.reason if step.action is Action.REFUSE else "not sent, because other names are there already",
+            attempts=0,
+            seconds=0.0,
+        )
+        for step in plan.steps
+    )
+    return ResourceResult(outcomes, error)
+
+
+def not_planned(request: StagedRequest, error: XnatUploadError) -> ResourceResult:
+    """Say of every file of a request that it was not sent, because no plan could be made."""
+    outcomes = tuple(
+        FileOutcome(
+            destination=request.destination,
+            name=file.name,
+            path=file.path,
+            url="",
+            size_bytes=file.size_bytes,
+            md5=None,
+            status=Status.NOT_SENT,
+            reason=str(error),
+            attempts=0,
+            seconds=0.0,
+        )
+        for file in request.files
+    )
+    return ResourceResult(outcomes, error)

@@ -1,0 +1,162 @@
+"""What the user is told: one outcome for every file, totals, a table, and exports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xnat_upload.display.tables import aligned, readable_bytes, shown_first
+from xnat_upload.report import exports
+from xnat_upload.report.outcome import FileOutcome, Status
+from xnat_upload.report.report_html import report_html
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Report:
+    """What became of every file of an upload.
+
+    Parameters
+    ----------
+    files : sequence of FileOutcome
+        In the order in which the files were named.
+    extra : tuple of str
+        Names that the archive listed afterwards though they were neither sent nor there before.
+    seconds : float
+        From the first request to the last.
+
+    Examples
+    --------
+    >>> report = Report(files=(), seconds=0.0)
+    >>> report.ok, report.urls
+    (True, [])
+    """
+
+    files: Sequence[FileOutcome]
+    extra: tuple[str, ...] = ()
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the archive holds every file, be it stored, skipped, or unproven because it keeps no MD5."""
+        return all(file.ok for file in self.files)
+
+    @property
+    def wrong_rows(self) -> list[int]:
+        """Positions in `files` of those that are not in the archive as they should be."""
+        return [row for row, file in enumerate(self.files) if not file.ok]
+
+    @property
+    def urls(self) -> list[str]:
+        """The absolute addresses that serve the files, in their order."""
+        return [file.url for file in self.files]
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes of the files that were sent and are in the archive now."""
+        return sum(file.size_bytes for file in self.files if file.status in (Status.STORED, Status.UNPROVEN))
+
+    @property
+    def bytes_per_second(self) -> float:
+        """Bytes sent over the time that the whole upload took; 0 if nothing was sent."""
+        return self.bytes_sent / self.seconds if self.seconds > 0 else 0.0
+
+    def count(self, status: Status | str) -> int:
+        """Count the files that ended in one way."""
+        return sum(file.status == status for file in self.files)
+
+    @property
+    def summary(self) -> str:
+        """One line that says how many files ended how, with bytes and time."""
+        parts = [f"{number} {status}" for status in Status if (number := self.count(status))] or ["no files"]
+        return f"{', '.join(parts)}; {readable_bytes(self.bytes_sent)} sent in {self.seconds:.1f} s"
+
+    def to_json(self) -> str:
+        """Give one JSON document, for a log or another program: ``summary``, ``totals`` and ``files``.
+
+        Examples
+        --------
+        >>> import json
+        >>> json.loads(Report(files=(), seconds=0.0).to_json())["totals"]["ok"]
+        True
+        """
+        return exports.json_text(self.files, summary=self.summary, totals=self._totals())
+
+    def to_csv(self) -> str:
+        """Give CSV with a header and one line for each file.
+
+        A cell that a spreadsheet would take for a formula has a ``'`` before it.
+
+        Examples
+        --------
+        >>> Report(files=(), seconds=0.0).to_csv()[:28]
+        'hub_project_id,accession_id,'
+        """
+        return exports.csv_text(exports.records(self.files))
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Give a pandas DataFrame with one row for each file; ``status`` is a category, ``size_bytes`` an integer."""
+        return exports.data_frame(self.files)
+
+    def _totals(self) -> dict[str, Any]:
+        return {
+            "ok": self.ok,
+            "files": len(self.files),
+            **{status.value.replace(" ", "_"): self.count(status) for status in Status},
+            "bytes_sent": self.bytes_sent,
+            "seconds": round(self.seconds, 6),
+            "bytes_per_second": round(self.bytes_per_second, 1),
+            "extra": list(self.extra),
+        }
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.summary}>"
+
+    def __str__(self) -> str:
+        return "\n".join([*_table(self.files, self.wrong_rows), self.summary])
+
+    def _repr_html_(self) -> str:
+        return report_html(
+            self.files,
+            self.wrong_rows,
+            kind=type(self).__name__,
+            summary=self.summary,
+            bytes_per_second=self.bytes_per_second,
+            extra=self.extra,
+        )
+
+
+def _table(files: Sequence[FileOutcome], wrong: Sequence[int]) -> list[str]:
+    """Align the outcomes; of a long list, those that went wrong and the first of the others."""
+    if not files:
+        return []
+    chosen = [files[row] for row in shown_first(wrong, len(files))]
+    lines = aligned(
+        ("status", "size", "file", "reason"),
+        [
+            (file.status.value, readable_bytes(file.size_bytes), name, file.reason)
+            for file, name in zip(chosen, _names(chosen), strict=True)
+        ],
+        right={1},
+    )
+    if len(chosen) < len(files):
+        lines.append(f"… and {len(files) - len(chosen)} more")
+    return lines
+
+
+def _names(files: Sequence[FileOutcome]) -> list[str]:
+    """Name each file by as much of its place as tells it from the others."""
+    several = len({(file.destination.accession_id, file.destination.scan_id) for file in files}) > 1
+    return [
+        "/".join(
+            [
+                *((file.destination.accession_id, file.destination.scan_id) if several else ()),
+                file.destination.resource_id,
+                file.name,
+            ]
+        )
+        for file in files
+    ]

@@ -1,0 +1,167 @@
+"""What is known so far of each file of one plan, while it is carried out.
+
+Written by one thread, the one writer of the resource. A file is *open* until it is settled; *answered* once the archive
+has said that it took it, which proves nothing yet; and settled only by a listing, a refusal, or the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from xnat_upload.local.file import Fingerprint, fingerprint
+from xnat_upload.planning.plan import Plan
+from xnat_upload.planning.step import Action, Step
+from xnat_upload.report.outcome import FileOutcome, Status
+
+_SETTLED_BY_PLAN = {Action.SKIP: Status.SKIPPED, Action.REFUSE: Status.FAILED}
+
+
+@dataclass
+class _Entry:
+    step: Step
+    status: Status | None
+    reason: str
+    fingerprint: Fingerprint | None
+    left: bool = False
+    answered: bool = False
+    wrong: bool = False
+    conflict: bool = False
+    attempts: int = 0
+    seconds: float = 0.0
+
+
+class Ledger:
+    """One line for each file of a plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._entries = {
+            step.file.name: _Entry(step, _SETTLED_BY_PLAN.get(step.action), step.reason, step.fingerprint)
+            for step in plan.steps
+        }
+
+    @property
+    def awaiting(self) -> dict[str, Fingerprint]:
+        """What the archive took and no listing has confirmed yet."""
+        return {
+            name: entry.fingerprint
+            for name, entry in self._entries.items()
+            if entry.answered and entry.status is None and entry.fingerprint is not None
+        }
+
+    @property
+    def expected(self) -> dict[str, Fingerprint]:
+        """What the archive took, and what it had already: all that a listing must show now."""
+        skipped = {
+            name: entry.fingerprint
+            for name, entry in self._entries.items()
+            if entry.status is Status.SKIPPED and entry.fingerprint is not None
+        }
+        return {**skipped, **self.awaiting}
+
+    @property
+    def wrong(self) -> tuple[Step, ...]:
+        """Files that the archive took, and does not list as they were sent."""
+        return tuple(entry.step for entry in self._entries.values() if entry.wrong)
+
+    @property
+    def conflicts(self) -> tuple[str, ...]:
+        """Names that another client has taken since the plan was made."""
+        return tuple(name for name, entry in self._entries.items() if entry.conflict)
+
+    def fingerprint(self, step: Step) -> Fingerprint:
+        """Give the fingerprint of a file, reading it if it never left whole."""
+        entry = self._entries[step.file.name]
+        if entry.fingerprint is None:
+            entry.fingerprint = fingerprint(step.file)
+        return entry.fingerprint
+
+    def sent(self, steps: Iterable[Step], fingerprints: Mapping[str, Fingerprint], *, seconds: float) -> None:
+        """Enter one request: the files it carried, which are open again, and what really left of them."""
+        for step in steps:
+            entry = self._entries[step.file.name]
+            entry.status, entry.answered, entry.wrong = None, False, False
+            entry.attempts += 1
+            entry.seconds += seconds
+            entry.left |= step.file.name in fingerprints
+            entry.fingerprint = fingerprints.get(step.file.name, entry.fingerprint)
+
+    def has_left(self, step: Step) -> bool:
+        """Say whether a file has left in a request, so that unlisted bytes under its name are its own."""
+        return self._entries[step.file.name].left
+
+    def answered(self, steps: Iterable[Step]) -> None:
+        """The archive took these, or lists them as they were sent: to be verified at the end."""
+        for step in steps:
+            self.fingerprint(step)
+            self._entries[step.file.name].answered = True
+
+    def stored(self, names: Iterable[str]) -> None:
+        """A listing shows size and MD5 of these as they were sent, or as they were there before."""
+        for name in names:
+            entry = self._entries[name]
+            if entry.status is Status.SKIPPED:
+                continue
+            replaced = entry.step.action is Action.REPLACE
+            reason = f"size and MD5 agree; before, {entry.step.reason}" if replaced else "size and MD5 agree"
+            self._settle(name, Status.STORED, reason)
+
+    def unproven(self, names: Iterable[str]) -> None:
+        """The sizes of these agree, in the listing and on the archive's disk, and there is no MD5."""
+        for name in names:
+            self._settle(name, Status.UNPROVEN, "the size agrees; this archive keeps no MD5")
+
+    def found_wrong(self, names: Iterable[str], reason: str) -> None:
+        """These did not arrive or are there no more: they may be sent once more, and have failed until then."""
+        for name in names:
+            self._settle(name, Status.FAILED, reason)
+            entry = self._entries[name]
+            entry.wrong = True
+            if entry.step.action is Action.SKIP:
+                entry.step = replace(entry.step, action=Action.REPLACE, reason="stored already, and then not")
+
+    def conflict(self, steps: Iterable[Step], reason: str) -> None:
+        """Another client has taken these names."""
+        for step in steps:
+            self._settle(step.file.name, Status.FAILED, reason)
+            self._entries[step.file.name].conflict = True
+
+    def fail(self, steps: Iterable[Step], reason: str) -> None:
+        """These are not stored, and why."""
+        for step in steps:
+            self._settle(step.file.name, Status.FAILED, reason)
+
+    def leave_rest(self, reason: str) -> None:
+        """Nothing more is sent: what was never answered stays behind."""
+        for name, entry in self._entries.items():
+            if entry.status is None and not entry.answered:
+                self._settle(name, Status.FAILED if entry.attempts else Status.NOT_SENT, reason)
+
+    def leave_unverified(self, reason: str) -> None:
+        """No listing could be had: what was answered may be stored, and must not be called so."""
+        for name in self.awaiting:
+            self._settle(name, Status.FAILED, f"the archive took it, but that could not be verified: {reason}")
+
+    def outcomes(self, url: Callable[[str], str]) -> tuple[FileOutcome, ...]:
+        """Give what is known of every file, in the order of the plan."""
+        destination = self._plan.resource.destination  # made, and so checked, at each call
+        return tuple(
+            FileOutcome(
+                destination=destination,
+                name=name,
+                path=entry.step.file.path,
+                url=url(name),
+                size_bytes=entry.step.file.size_bytes,
+                md5=entry.fingerprint.md5 if entry.fingerprint else None,
+                status=entry.status or Status.NOT_SENT,
+                reason=entry.reason,
+                attempts=entry.attempts,
+                seconds=entry.seconds,
+            )
+            for name, entry in self._entries.items()
+        )
+
+    def _settle(self, name: str, status: Status, reason: str) -> None:
+        entry = self._entries[name]
+        entry.status, entry.reason, entry.wrong = status, reason, False

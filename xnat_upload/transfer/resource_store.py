@@ -1,0 +1,89 @@
+"""One resource of an archive, as `transfer` writes and lists it."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from contextlib import AbstractContextManager
+
+from xnat_upload.archive.client import Archive
+from xnat_upload.archive.listing import Listing
+from xnat_upload.archive.locks import Locks
+from xnat_upload.places.hierarchy import Scan
+from xnat_upload.planning.plan import Plan
+from xnat_upload.planning.step import Form, Shipment
+from xnat_upload.transfer.packing import SentBody, Stopped
+
+
+class Creation:
+    """Makes missing scans and resources, one at a time in each session.
+
+    Several resources of one new scan are written in parallel, and each of their writers needs the scan. XNAT saves the
+    whole session for each thing that is made in it, and what two such saves at once do is not settled (contract, write,
+    "What an ideal uploader should do", 2).
+    """
+
+    def __init__(self, archive: Archive, *, locks: Locks, stop: threading.Event) -> None:
+        self._archive = archive
+        self._locks = locks
+        self._stop = stop
+        self._created: set[Scan] = set()
+
+    def ensure(self, plan: Plan) -> bool:
+        """Make sure that the scan and the resource of a plan exist; True if the resource was made now."""
+        scan = plan.resource.scan
+        with self._locks.hold(scan.accession):
+            if self._stop.is_set():
+                raise Stopped
+            if plan.scan_type is not None and scan not in self._created:
+                self._archive.create_scan(scan, scan_type=plan.scan_type)
+                self._created.add(scan)
+            return self._archive.create_resource(plan.resource)
+
+
+class ResourceStore:
+    """The resource of one plan."""
+
+    def __init__(self, plan: Plan, *, archive: Archive, creation: Creation, locks: Locks) -> None:
+        self._locks = locks
+        self._plan = plan
+        self._archive = archive
+        self._creation = creation
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Be the only writer of the resource in this process, while the context lasts."""
+        return self._locks.hold(self._plan.resource)
+
+    def prepare(self) -> bool:
+        """Make sure that the scan and the resource exist and may be written; False if the plan is mistaken."""
+        made = self._creation.ensure(self._plan)
+        return made is not self._plan.resource.was_there
+
+    def put(self, shipment: Shipment, body: SentBody, *, content_type: str, overwrite: bool) -> tuple[str, ...]:
+        """Send one request, once; return the names that were refused as existing."""
+        # A zip is extracted because of its name's ending, which needs no encoding; the name itself is not kept.
+        plain = shipment.form is Form.PLAIN
+        segment = shipment.steps[0].file.name if plain else f"xnat-upload-{secrets.token_hex(8)}.zip"
+        return self._archive.put(
+            self._plan.resource, segment, body, content_type=content_type, extract=not plain, overwrite=overwrite
+        )
+
+    def listing(self) -> Listing:
+        """List what is stored."""
+        return self._archive.listing(self._plan.resource)
+
+    def served_bytes(self, name: str) -> int | None:
+        """Give the size on the archive's disk."""
+        return self._archive.served_bytes(self._plan.resource, name)
+
+    def served_md5(self, name: str) -> str | None:
+        """Give the MD5 of the bytes that the archive would serve; None if it serves none."""
+        return self._archive.served_md5(self._plan.resource, name)
+
+    def refresh_checksums(self) -> None:
+        """Let the archive compute its MD5s anew, so that its listing tells what is on its disk."""
+        self._archive.refresh_checksums(self._plan.resource)
+
+    def url(self, name: str) -> str:
+        """Give the absolute address of a file."""
+        return self._archive.url(self._plan.resource.file_path(name))
