@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 import tenacity
 
-from xnat_upload import ServerError, ServerUnavailableError, TransferSettings, XnatUploadError, retry
+from xnat_upload import ServerError, ServerUnavailableError, TransferSettings, XnatUploadError
+from xnat_upload.archive import retry
 
 
 class FailsFirst:

@@ -22,10 +22,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests import corpus
-from xnat_upload import ChangedFileError, InvalidIdentifierError, packing
+from xnat_upload import ChangedFileError, InvalidIdentifierError
 from xnat_upload.local.file import BLOCK_BYTES, Fingerprint, LocalFile, fingerprint, identity_of
 from xnat_upload.places.names import check_file_name
 from xnat_upload.planning.step import Action, Form, Shipment, Step
+from xnat_upload.transfer import packing
 from xnat_upload.transfer.packing import Body, pack
 
 LARGE = 4096  # what the tests call large, so that their files can be small
