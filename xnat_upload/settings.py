@@ -25,10 +25,10 @@ class TransferSettings:
     ----------
     workers : int
         Resources written at the same time, and connections open to the archive. Within one resource there is always
-        one writer, because XNAT refuses the second (contract, write §5.2).
+        one writer, because XNAT refuses the second (docs/xnat/at-once.md, "The catalog is compared, not locked").
     batch_bytes : int
         Most bytes of files in one request. 64 MiB take 54 s at 10 Mbit/s, well under the 100 s after which a stock
-        proxy gives up (contract, write §0.3).
+        proxy gives up (docs/xnat/requests.md, "A proxy in front").
     batch_files : int
         Most files in one request. An archive on slow network storage needs about 20 ms a file, so 2,000 stay
         under the same 100 s.

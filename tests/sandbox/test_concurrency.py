@@ -1,4 +1,7 @@
-"""The catalog between two writers (write contract, §5), each race made to happen the same way every time."""
+"""The catalog between two writers, each race made to happen the same way every time.
+
+See docs/xnat/at-once.md, "The catalog is compared, not locked".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subjects and sessions: lists, documents, writing (read contract, §3, §6)."""
+"""Subjects and sessions: lists, documents, writing (docs/xnat/projects-and-sessions.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``extract=true`` (write contract, §4.5): what java.util.zip, Ant's tar and XNAT make of an archive."""
+"""``extract=true``: what java.util.zip, Ant's tar and XNAT make of an archive.
+
+See docs/xnat/writing-files.md, "Archives".
+"""
 
 from __future__ import annotations
 

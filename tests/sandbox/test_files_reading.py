@@ -1,4 +1,4 @@
-"""Listing and reading files (write contract, §2, §3)."""
+"""Listing and reading files (docs/xnat/listings.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing, replacing and deleting files (write contract, §0.3, §0.4, §4, §7)."""
+"""Writing, replacing and deleting files (docs/xnat/writing-files.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which request targets never reach XNAT (read contract, §0.2)."""
+"""Which request targets never reach XNAT (docs/xnat/requests.md, "What the firewall refuses")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who gets in, under which session, and what the others are told (read contract, §1)."""
+"""Who gets in, under which session, and what the others are told (docs/xnat/logging-in.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The old server's face, and a site under a context path (measurements on 1.6.4)."""
+"""The old server's face, and a site under a context path (docs/xnat/versions.md, "What differs on 1.6.4")."""
 
 from __future__ import annotations
 

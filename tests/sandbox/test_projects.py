@@ -1,4 +1,4 @@
-"""Projects, their people and what each kind of user sees (read contract, §2, §6)."""
+"""Projects, their people and what each kind of user sees (docs/xnat/projects-and-sessions.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``services/refresh/catalog`` (write contract, §6)."""
+"""``services/refresh/catalog`` (docs/xnat/listings.md, "Refreshing a catalog")."""
 
 from __future__ import annotations
 

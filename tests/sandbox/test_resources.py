@@ -1,4 +1,4 @@
-"""Resources: create, list, read, delete, on every level (write contract, §0.1, §1)."""
+"""Resources: create, list, read, delete, on every level (docs/xnat/scans-and-resources.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scans (read contract, §4, §6)."""
+"""Scans (docs/xnat/scans-and-resources.md)."""
 
 from __future__ import annotations
 

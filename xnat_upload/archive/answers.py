@@ -1,7 +1,7 @@
 """What an answer of XNAT means: its status, its words, and which of our errors it is.
 
 Status alone proves nothing with XNAT, but every refusal that has a status is recognised here, once, for all requests.
-Error pages are HTML in three shapes, never JSON (contract, read §0.5).
+Error pages are HTML in three shapes, never JSON (docs/xnat/requests.md, "Error pages").
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from xnat_upload.errors import (
 
 # A proxy or an archive that is overloaded, restarting or out of patience. All may come from a proxy in front.
 _BUSY = frozenset({408, 429, 502, 503, 504})
-# Two writers of one catalog: the loser is told so with a 500 and may try again (contract, write §5.2).
+# Two writers of one catalog: the loser is told so with a 500 and may try again (docs/xnat/at-once.md, "The catalog is
+# compared, not locked").
 _CATALOG_CONFLICT = ("Another thread or process modified", "Unable to acquire thread and process locks")
 _SERVER_WORDS = 300
-# Where each kind of error page has its message (contract, read §0.5). Looked for with plain searches: a pattern that
-# spans both marks takes seconds for a page of nothing but opening marks.
+# Where each kind of error page has its message (docs/xnat/requests.md, "Error pages"). Looked for with plain searches:
+# a pattern that spans both marks takes seconds for a page of nothing but opening marks.
 _MESSAGE_MARKS = (("<h3>", "</h3>"), ("<b>message</b>", "</p>"), ("<title>", "</title>"))
 _ERROR_PAGE_BYTES = 64 * 1024
 _REFUSALS: dict[int, tuple[type[XnatUploadError], str]] = {
@@ -82,7 +83,10 @@ class Answer:
 
     @property
     def is_login_page(self) -> bool:
-        """A page to log in or to renew a password, in place of what was asked for (contract, read §1.1, §1.2)."""
+        """A page to log in or to renew a password, in place of what was asked for.
+
+        See docs/xnat/logging-in.md, "A page in place of an answer".
+        """
         if 300 <= self.status < 400:
             return "/app/template/" in self.location
         start = self.body[:200].lstrip().lower()

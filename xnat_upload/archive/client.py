@@ -1,7 +1,8 @@
 """The archive in the words of this package: hub projects, accessions, scans, resources and their files.
 
 Each method is one question or one act of XNAT, with what is peculiar about its answer settled here. A 500 never proves
-that nothing happened (measured), so what creates looks before it complains.
+that nothing happened (docs/xnat/at-once.md, "A 500 does not prove that nothing happened"), so what creates looks before
+it complains.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class Archive:
         project_id = self.project_id(hub_project_id)
         found = self._session(hub_project_id, project_id, accession_id)
         if found is None or found.project_id != project_id or accession_id not in (found.label, found.experiment_id):
-            # A global ID of another project's session wins over a label of this one (contract, read §3.2).
+            # A global ID of another project's session wins over a label of this one
+            # (docs/xnat/projects-and-sessions.md, "A global ID wins").
             experiment_id = self._experiment_id(project_id, accession_id)
             found = self._session(hub_project_id, project_id, experiment_id) if experiment_id else None
         if found is None or found.project_id != project_id:
@@ -75,7 +77,7 @@ class Archive:
         Raises
         ------
         NotFoundError
-            The session has gone (XNAT says 417 to that; contract, read §4.3).
+            The session has gone (XNAT says 417 to that; docs/xnat/scans-and-resources.md, "Writing a scan").
         PermissionDeniedError
             The user may not edit the project.
         """
@@ -91,7 +93,9 @@ class Archive:
                 raise
 
     def check_scan(self, scan: Scan) -> None:
-        """Make sure that a scan exists: a listing of one that does not may be its subject's (contract, write §0.1).
+        """Make sure that a scan exists: a listing of one that does not may be its subject's.
+
+        See docs/xnat/scans-and-resources.md, "A missing scan lists its subject's resources".
 
         Raises
         ------
@@ -108,7 +112,7 @@ class Archive:
         """Create a resource; False if it was there already.
 
         This is also the only early sign whether the user may edit: a file PUT without that right is answered 200
-        (contract, write §0.4).
+        (docs/xnat/writing-files.md, "Denied is 200").
 
         Raises
         ------
@@ -137,7 +141,9 @@ class Archive:
         return True
 
     def listing(self, resource: Resource) -> dict[str, StoredFile]:
-        """List the files of a resource of an existing scan; empty if the resource does not exist (contract, write §2).
+        """List the files of a resource of an existing scan; empty if the resource does not exist.
+
+        See docs/xnat/listings.md, "A missing resource lists as empty".
 
         Raises
         ------
@@ -168,7 +174,8 @@ class Archive:
     def refresh_checksums(self, resource: Resource) -> None:
         """Let the archive compute the MD5 of every file of the resource anew, and do nothing else.
 
-        The option is named, because without any XNAT would also delete entries (contract, write §6).
+        The option is named, because without any XNAT would also delete entries (docs/xnat/listings.md, "Refreshing a
+        catalog").
         """
         experiment = resource.scan.accession.experiment_id
         uri = f"/archive/experiments/{experiment}/scans/{resource.scan.scan_id}/resources/{resource.label}"
@@ -194,7 +201,8 @@ class Archive:
         Raises
         ------
         PermissionDeniedError
-            XNAT stored nothing, silently: status 200, but no content type (contract, write §4.4).
+            XNAT stored nothing, silently: status 200, but no content type (docs/xnat/writing-files.md, "Denied is
+            200").
         ServerUnavailableError
             Busy, or no answer: what became of the files is not known.
         """
@@ -233,7 +241,8 @@ class Archive:
             doing="finding the accession by its label",
             params={"label": label, "columns": "ID,label,project", "format": "json"},
         )
-        # An error in such a query is answered 200 with an empty body (contract, read §3.1).
+        # An error in such a query is answered 200 with an empty body (docs/xnat/projects-and-sessions.md, "A failed
+        # query is 200 without a body").
         rows = table_rows(answer) if answer.body.strip() else []
         found = [row.get("ID") for row in rows if row.get("label") == label and row.get("project") == project_id]
         return found[0] if found else None
@@ -259,7 +268,7 @@ class Archive:
             session_type=session_type,
             scan_types={str(scan.get("ID")): scan.get(_XSI_TYPE, "") for scan in scans},
             scan_type_names={str(scan.get("ID")): scan.get("type", "") for scan in scans},
-            # Those of a scan stand in it as "file" (contract, read §3.3).
+            # Those of a scan stand in it as "file" (docs/xnat/projects-and-sessions.md, "The session as XML and JSON").
             resource_labels={
                 str(scan.get("ID")): frozenset(filter(None, (each.get("label") for each in scan.iterfind("./{*}file"))))
                 for scan in scans

@@ -1,8 +1,8 @@
 """One login to one archive: the only module, with `archive`, that knows pyxnat and HTTP.
 
 Traffic goes through ``Interface.get/put/head/delete``. Every thread shares one ``JSESSIONID``: XNAT opens a session for
-each request that comes without one, and has 1000 of them for a user (contract, read §1.2). The password is sent to log
-in and not otherwise. When the session has ended, one thread logs in again for all.
+each request that comes without one, and has 1000 of them for a user (docs/xnat/logging-in.md, "Sessions are counted").
+The password is sent to log in and not otherwise. When the session has ended, one thread logs in again for all.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ logger = logging.getLogger(__name__)
 # XNAT locks an account for an hour after twenty refused logins (by default). A service that goes on for days must not
 # be the one who does that, and must come back by itself when the account does.
 _REFUSED_LOGIN_SECONDS = 600
-# A narrow Accept is answered 406, even with ?format= (contract, read §0.3); a name like a browser's must show a token.
+# A narrow Accept is answered 406, even with ?format= (docs/xnat/requests.md, "Accept and format"); a name like a
+# browser's must show a token.
 _HEADERS = {"Accept": "*/*", "User-Agent": "xnat-upload (python-requests)"}
 
 
@@ -76,7 +77,8 @@ class Connection:
         self._login_lock = threading.Lock()
         self._given_session_id = self._session_id()
         # The cookies of the last login, sent as they were then: an answer to an ended session brings a new, anonymous
-        # JSESSIONID, and one that comes late must not take the place of the renewed one (contract, read §1.3).
+        # JSESSIONID, and one that comes late must not take the place of the renewed one (docs/xnat/logging-in.md, "The
+        # session cookie").
         self._cookies: str | None = None
         self._refused: tuple[AuthenticationError, float] | None = None
         self._closed = False
@@ -230,8 +232,9 @@ class Connection:
             raise AuthenticationError("This uploader has been closed, and logs in no more. Connect again.")
 
     def _log_in(self) -> str:
-        # /data/JSESSION answers 200 to anybody; only /data/auth says whether the login counts (contract, read §1.4).
-        # The interface's own credentials or none: requests would take those of ~/.netrc, and so perhaps another user.
+        # /data/JSESSION answers 200 to anybody; only /data/auth says whether the login counts (docs/xnat/logging-in.md,
+        # "JSESSION, auth and services/auth"). The interface's own credentials or none: requests would take those of
+        # ~/.netrc, and so perhaps another user.
         auth = self._interface._http.auth or _SessionOnly()
         answer = self._exchange("GET", "/data/auth", headers=self._login_headers, auth=auth)
         if answer.is_login_page:
@@ -296,7 +299,8 @@ def _with_own_pool(interface: pyxnat.Interface, *, server: str, settings: Transf
     for attribute in ("auth", "proxies", "hooks", "params", "verify", "cert", "trust_env"):
         setattr(ours, attribute, getattr(theirs, attribute))
     if isinstance(ours.auth, tuple):
-        # requests would write them in Latin-1, where it can at all; XNAT reads UTF-8 (contract, read §1.2).
+        # requests would write them in Latin-1, where it can at all; XNAT reads UTF-8 (docs/xnat/logging-in.md, "Basic
+        # credentials").
         try:
             ours.auth = requests.auth.HTTPBasicAuth(*(each.encode() for each in ours.auth))
         except UnicodeEncodeError:

@@ -35,7 +35,7 @@ def read_listing(table: Any) -> dict[str, StoredFile]:
     """Read the table of ``GET …/files?format=json``: file names with what is recorded of each.
 
     The name is what follows ``/resources/{number}/files/`` in the URI, which is not percent-encoded; what stands before
-    differs between versions and context paths (contract, write §2; measured). Every value is a string.
+    differs between versions and context paths (docs/xnat/listings.md, "Addresses in a list"). Every value is a string.
 
     Raises
     ------

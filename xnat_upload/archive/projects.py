@@ -28,8 +28,9 @@ class Projects:
     def id_of(self, hub_project_id: str) -> str:
         """Find XNAT's ID of the project whose secondary ID is exactly this.
 
-        The server ignores a filter on secondary IDs for ordinary users, so all are listed and compared here (contract,
-        read §2.1). The list is kept for a minute, and read once more before a project is called missing.
+        The server ignores a filter on secondary IDs for ordinary users, so all are listed and compared here
+        (docs/xnat/projects-and-sessions.md, "Filters on projects are ignored for ordinary users"). The list is kept for
+        a minute, and read once more before a project is called missing.
 
         Raises
         ------
@@ -64,7 +65,8 @@ class Projects:
 
     def _matching(self, hub_project_id: str) -> list[str]:
         exact = [project for project, secondary in self._secondary_ids.items() if secondary == hub_project_id]
-        # A secondary ID that came as a query parameter was stored XML-escaped (contract, read §0.2).
+        # A secondary ID that came as a query parameter was stored XML-escaped (docs/xnat/requests.md, "Parameters are
+        # escaped when they come in").
         return exact or [
             project for project, secondary in self._secondary_ids.items() if html.unescape(secondary) == hub_project_id
         ]

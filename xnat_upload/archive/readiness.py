@@ -119,7 +119,7 @@ def _version(archive: Archive) -> str:
         answer = archive.connection.ask("GET", "/xapi/siteConfig/buildInfo", doing="asking for the version")
         told = answer.json()
     except (NotFoundError, PermissionDeniedError, ServerError):
-        return ""  # before 1.7 there is no /xapi (measured)
+        return ""  # 1.6.4 has no /xapi (docs/xnat/logging-in.md, "Which version answers")
     version = told.get("version", "") if isinstance(told, dict) else ""
     return version if isinstance(version, str) else ""
 
@@ -128,7 +128,8 @@ def _role(archive: Archive, project_id: str) -> str:
     """Give the group of the user in a project.
 
     ``restrict=edit`` would ask for the right to edit the project itself, which members do not have, though they may
-    edit what is in it; the list of accessible projects tells the group (contract, read §2.1).
+    edit what is in it; the list of accessible projects tells the group (docs/xnat/projects-and-sessions.md, "Accessible
+    projects").
     """
     answer = archive.connection.ask(
         "GET", "/data/projects", doing="asking for your role", params={"accessible": "true", "format": "json"}

@@ -149,8 +149,8 @@ def _open_resource(
     listed = archive.listing(resource) if resource.was_there else {}
     may_write = not listed  # else it is seen when there is something to write
     if may_write:
-        # XNAT saves the whole session for each thing that is made in it: one at a time (contract, write, "What an ideal
-        # uploader should do", 2).
+        # XNAT saves the whole session for each thing that is made in it: one at a time (docs/xnat/at-once.md, "Two
+        # saves of one session").
         with locks.hold(accession):
             if each.scan_id not in scans:
                 archive.create_scan(scan, scan_type=each.scan_type or scan_type_for(accession.session_type))

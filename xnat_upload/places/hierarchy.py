@@ -1,7 +1,8 @@
 """Where a file goes, as immutable values that cannot be wrong.
 
 A place knows its parent, is checked when it is made, and prints as the path under which XNAT serves it. Paths go
-through the subject, because ``/data/projects/P/experiments/E/scans/…`` is no route (contract, read §0.1).
+through the subject, because ``/data/projects/P/experiments/E/scans/…`` is no route (docs/xnat/requests.md, "Paths that
+are no route").
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from xnat_upload.places.names import (
 )
 
 # What XNAT compares as it is sent; all else is percent-encoded, "+" above all, which it may decode to a space
-# (contract, write §3, "Percent-encoding").
+# (docs/xnat/writing-files.md, "Names in a URL").
 _RAW_IN_URL = "/~!$&'()*,=:@"
 
 

@@ -7,15 +7,18 @@ import unicodedata
 
 from xnat_upload.errors import InvalidIdentifierError, quoted
 
-# XNAT takes IDs from a path as they are sent, never decoded, so only these can be addressed (contract, read §0.2).
+# XNAT takes IDs from a path as they are sent, never decoded, so only these can be addressed (docs/xnat/requests.md,
+# "IDs in a path are not decoded").
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _RESOURCE_LABEL = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 
-# Refused by the URL firewall in every encoding: such a file could be stored but never fetched (contract, write §0.3).
+# Refused by the URL firewall in every encoding: such a file could be stored but never fetched (docs/xnat/requests.md,
+# "What the firewall refuses").
 _NEVER_SERVED = frozenset("%;\\")
 # Left-to-right and right-to-left controls: they make a name look like another one.
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# "a.zip/b" and "a.zip!b" mean "the entry b inside the archive a.zip" when they are read (contract, write §3).
+# "a.zip/b" and "a.zip!b" mean "the entry b inside the archive a.zip" when they are read (docs/xnat/writing-files.md,
+# "Names in a URL").
 _INSIDE_ARCHIVE = re.compile(r"\.(zip|jar|rar|ear|gar|mrb)[/!]", re.IGNORECASE)
 # A file system's limit on one component of a path, and what stays well below a server's limit on a URL.
 _COMPONENT_BYTES = 255
@@ -38,7 +41,10 @@ def is_identifier(value: str) -> bool:
 
 
 def check_identifier(value: str, *, what: str) -> str:
-    """Return `value` if XNAT can hold it as an ID or label: 1 to 255 of A-Z a-z 0-9 _ - (contract, read §0.2)."""
+    """Return `value` if XNAT can hold it as an ID or label: 1 to 255 of A-Z a-z 0-9 _ -.
+
+    See docs/xnat/requests.md, "IDs in a path are not decoded".
+    """
     _check_text(value, what=what)
     if not is_identifier(value):
         raise InvalidIdentifierError(
@@ -48,7 +54,10 @@ def check_identifier(value: str, *, what: str) -> str:
 
 
 def check_scan_id(value: str) -> str:
-    """Return the scan ID if XNAT can hold it and takes it for one scan only (contract, write §0.1)."""
+    """Return the scan ID if XNAT can hold it and takes it for one scan only.
+
+    See docs/xnat/scans-and-resources.md, "Finding the parents of a resource".
+    """
     check_identifier(value, what="scan ID")
     if value == "ALL":
         raise InvalidIdentifierError("The scan ID 'ALL' means every scan to XNAT. Choose another scan ID.")
@@ -56,7 +65,7 @@ def check_scan_id(value: str) -> str:
 
 
 def check_resource_label(value: str) -> str:
-    """Return the resource label if XNAT can hold it and find it again (contract, write §1, "Labels")."""
+    """Return the resource label if XNAT can hold it and find it again (docs/xnat/scans-and-resources.md, "Labels")."""
     _check_text(value, what="resource label")
     if not _RESOURCE_LABEL.fullmatch(value) or set(value) == {"."}:
         raise InvalidIdentifierError(
@@ -77,7 +86,8 @@ def check_file_name(name: str) -> str:
     ------
     InvalidIdentifierError
         Empty or dotted components, control or direction characters, ``%``, ``;`` and ``\\``, more than 255 bytes a
-        component or 1024 in all, or a name that XNAT keeps for itself (design.md §3, rule 5; contract, write §3, §4.5).
+        component or 1024 in all, or a name that XNAT keeps for itself (docs/xnat/writing-files.md, "Names in a URL" and
+        "Archives").
 
     Examples
     --------

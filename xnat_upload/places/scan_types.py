@@ -1,4 +1,7 @@
-"""Which data type a new scan gets: one that can be, and that fits its session (contract, read §4.4)."""
+"""Which data type a new scan gets: one that can be, and that fits its session.
+
+See docs/xnat/scans-and-resources.md, "Types of scans and sessions".
+"""
 
 from __future__ import annotations
 

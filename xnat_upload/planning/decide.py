@@ -3,8 +3,8 @@ must be read is read by the function that is given for it.
 
 A file that is new to the resource is *sent*; one that is listed is *skipped* if it is the same, *replaced* if that was
 asked for, and *refused* otherwise. Equal size proves nothing: images of one matrix share one size. Small files travel
-in batches, because each request costs the archive work for every file that it already has (measured: 300 files in one
-request take 0.3 s, in 300 requests 32 s).
+in batches, because each request costs the archive work for every file that it already has (docs/xnat/writing-files.md,
+"What a request costs": 300 files in one request take 0.3 s, in 300 requests 32 s).
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from xnat_upload.planning.plan import Plan
 from xnat_upload.planning.step import Action, Form, Shipment, Step
 from xnat_upload.settings import TransferSettings
 
-# Names that mean the same to every server version when they stand in a URL: 1.6 decodes nothing (measured).
+# Names that mean the same to every server version when they stand in a URL: 1.6 decodes nothing
+# (docs/xnat/writing-files.md, "Names in a URL").
 _SAFE_IN_URL = re.compile(r"[A-Za-z0-9._/-]+")
 
 

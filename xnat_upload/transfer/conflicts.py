@@ -31,7 +31,7 @@ def yield_to_other(steps: Sequence[Step], *, store: ContestedStore, ledger: Ledg
     """Another client's file is listed under names that we were writing too: say which bytes are there now.
 
     XNAT tells two writers apart only when both are done. The loser's bytes may lie over the winner's then, under the
-    winner's MD5, and only the loser can find that out (contract, write §5.2, "data files are not locked").
+    winner's MD5, and only the loser can find that out (docs/xnat/at-once.md, "Data files are not locked").
     """
     lost: list[Step] = []
     damaged: list[Step] = []

@@ -1,9 +1,10 @@
 """The bytes of one request: a zip, a zip inside a form, or a file as it is, each of a length known beforehand.
 
 Zip members are STORED, because images are compressed already, with CRC-32 and sizes in their local headers: Java's
-ZipInputStream refuses a stored member with a data descriptor (contract, write §4.5). A member that is small is read
-once, whole; its sums are taken, then its header and its bytes leave. So a batch needs neither a second reading nor a
-temporary copy, and no more memory than one member. A large member is read before, for its CRC, and again in blocks.
+ZipInputStream refuses a stored member with a data descriptor (docs/xnat/writing-files.md, "Which zips can be read"). A
+member that is small is read once, whole; its sums are taken, then its header and its bytes leave. So a batch needs
+neither a second reading nor a temporary copy, and no more memory than one member. A large member is read before, for
+its CRC, and again in blocks.
 
 Each iteration of a body opens its files anew, and fills `sent` with the fingerprints of what really left.
 """
@@ -23,7 +24,8 @@ from xnat_upload.errors import ChangedFileError, quoted
 from xnat_upload.local.file import BLOCK_BYTES, Fingerprint, Hasher, LocalFile, fingerprint
 from xnat_upload.planning.step import Form, Shipment, Step
 
-# XNAT keeps no times and modes of members (contract, write §4.6); the earliest date that a zip can hold.
+# XNAT keeps no times and modes of members (docs/xnat/writing-files.md, "Which zips can be read"); the earliest date
+# that a zip can hold.
 _NO_TIME = datetime(1980, 1, 1)
 _FILE_MODE = 0o100600
 # What the fields of a zip hold that is not in the zip64 form.
@@ -131,7 +133,8 @@ class FormBody:
     """A zip as the one file of a ``multipart/form-data`` body (RFC 7578).
 
     XNAT receives a form whole before it touches a file, so a line that breaks leaves the files that were to be replaced
-    (contract, write §4.6), and it extracts a zip there as it does anywhere, by the ending of its name.
+    (docs/xnat/writing-files.md, "Where the bytes go"), and it extracts a zip there as it does anywhere, by the ending
+    of its name.
     """
 
     def __init__(self, zipped: ZipBody) -> None:

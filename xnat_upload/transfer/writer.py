@@ -1,10 +1,10 @@
 """The one writer of one resource: sends what a plan says, and believes nothing that it has not looked up.
 
-When it is not known what became of a request, the listing is asked before anything is sent again (design.md §3, rule
-7): a file that is listed as it was sent is done; one that is not listed is sent again and may overwrite, since what
-lies under its name is this upload's own leftover; one that is listed differently, and was not there before, is another
-client's. After the last request one listing decides what is stored; what is missing or altered in it is sent once more,
-and no oftener.
+When it is not known what became of a request, the listing is asked before anything is sent again (docs/xnat/at-once.md,
+"A lost answer"): a file that is listed as it was sent is done; one that is not listed is sent again and may overwrite,
+since what lies under its name is this upload's own leftover; one that is listed differently, and was not there before,
+is another client's. After the last request one listing decides what is stored; what is missing or altered in it is sent
+once more, and no oftener.
 
 Nothing here knows pyxnat or HTTP: a `Store` is one resource that can be written and listed.
 """
@@ -267,7 +267,10 @@ class Carrier:
                 raise Stopped
 
     def _settle_refused(self, shipment: Shipment, error: ServerError | ServerUnavailableError) -> None:
-        """Find out what is stored in spite of it: neither a 500 nor silence proves that nothing is (measured)."""
+        """Find out what is stored in spite of it: neither a 500 nor silence proves that nothing is.
+
+        See docs/xnat/at-once.md, "A 500 does not prove that nothing happened".
+        """
         try:
             again, strange = self._sort(shipment.steps, self._store.listing())
         except XnatUploadError:

@@ -1,4 +1,4 @@
-"""Answers, and the three shapes in which XNAT says no (read contract, §0.5)."""
+"""Answers, and the three shapes in which XNAT says no (docs/xnat/requests.md, "Error pages")."""
 
 from __future__ import annotations
 

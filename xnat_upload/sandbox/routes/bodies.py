@@ -1,4 +1,4 @@
-"""How the body of a file PUT becomes files (write contract, §4.2)."""
+"""How the body of a file PUT becomes files (docs/xnat/writing-files.md, "Body forms")."""
 
 from __future__ import annotations
 
@@ -84,7 +84,10 @@ def _no_data(request: Request) -> str:
 
 
 def decoded(request: Request) -> Iterator[bytes]:
-    """Give the body without its Content-Encoding: what was sent compressed is stored decompressed (§0.3)."""
+    """Give the body without its Content-Encoding: what was sent compressed is stored decompressed.
+
+    See docs/xnat/requests.md, "Request bodies".
+    """
     match request.headers.get("content-encoding", "").lower():
         case "gzip":
             return gunzipped(request.body.blocks())
@@ -185,7 +188,10 @@ class _Receiver:
 
 
 def _parts(request: Request) -> list[Incoming]:
-    """Receive all parts before anything is stored: the target stays as it is until they are complete (§4.6)."""
+    """Receive all parts before anything is stored: the target stays as it is until they are complete.
+
+    See docs/xnat/writing-files.md, "Where the bytes go".
+    """
     _, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary")
     if not boundary:

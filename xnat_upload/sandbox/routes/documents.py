@@ -1,4 +1,4 @@
-"""One item as XML, JSON or HTML (read contract, §3.3)."""
+"""One item as XML, JSON or HTML (docs/xnat/projects-and-sessions.md, "The session as XML and JSON")."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ def _attributes(values: Mapping[str, str]) -> str:
 
 
 def _elements(fields: Mapping[str, str], names: Iterable[str]) -> str:
-    # Values were escaped when they came in (§0.2), and are stored so; the writer escapes them again.
+    # Values were escaped when they came in (docs/xnat/requests.md, "Parameters are escaped when they come in"), and are
+    # stored so; the writer escapes them again.
     return "".join(f"<xnat:{name}>{escape(fields[name])}</xnat:{name}>\n" for name in names if fields.get(name))
 
 
@@ -163,7 +164,8 @@ def _resources_xml(archive: Archive, owner: Owner, *, hides: bool) -> str:
 def _resource_xml(archive: Archive, resource: Resource, element: str, *, hides: bool) -> str:
     attributes = {
         "label": resource.label,
-        "URI": str(archive.catalog_path(resource)),  # a path on the server, not an address (§3.3)
+        # A path on the server, not an address (docs/xnat/projects-and-sessions.md, "The session as XML and JSON")
+        "URI": str(archive.catalog_path(resource)),
         "format": resource.format,
         "content": resource.content,
         "description": resource.description,

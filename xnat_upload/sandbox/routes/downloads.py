@@ -39,7 +39,10 @@ def is_archive_request(request: Request) -> bool:
 
 
 def file_answer(request: Request, path: Path) -> Answer:
-    """Give one file, or the range of it that was asked for; there is no ETag (write contract, §3)."""
+    """Give one file, or the range of it that was asked for; there is no ETag.
+
+    See docs/xnat/listings.md, "Reading one file".
+    """
     status = path.stat()
     headers: tuple[tuple[str, str], ...] = (
         *RESTLET_HEADERS,

@@ -1,4 +1,4 @@
-"""Experiments, which here are image sessions: list, read, write, share, delete (read contract, §3)."""
+"""Experiments, which here are image sessions: list, read, write, share, delete (docs/xnat/projects-and-sessions.md)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ KNOWN_COLUMNS = (*LIST_COLUMNS, "subject_ID", "subject_label", "insert_user", *S
 
 
 def list_experiments(request: Request) -> Answer:
-    """``GET /data/projects/{P}[/subjects/{S}]/experiments``; here filters do work (§3.1)."""
+    """``GET /data/projects/{P}[/subjects/{S}]/experiments``; here filters do work.
+
+    See docs/xnat/projects-and-sessions.md, "Lists of sessions".
+    """
     name = request.params["project"]
     project = readable_project(request, name)
     if project is None:
@@ -56,7 +59,9 @@ def list_experiments(request: Request) -> Answer:
         raise Refusal(403, f"Unable to read experiments for Project: {project.id}")
     root = request.query.get("xsiType") or "xnat:subjectAssessorData"
     if root not in ALL_TYPES and root != "xnat:subjectAssessorData" and "," not in root:
-        return stream("application/json", [])  # every exception here is a 200 without a body (§3.1)
+        # Every exception here is a 200 without a body (docs/xnat/projects-and-sessions.md, "A failed query is 200
+        # without a body")
+        return stream("application/json", [])
     try:
         return _session_table(request, sessions, project=project)
     except ValueError:
@@ -83,7 +88,8 @@ def _session_table(request: Request, sessions: list[Session], *, project: Projec
     for row in selected:
         shown = {**row, key: row["ID"], "URI": f"/data/experiments/{row['ID']}"}
         if project and project.id != row["project"]:
-            # Rewritten after the query: a filter on the label has matched the primary one (§3.1).
+            # Rewritten after the query: a filter on the label has matched the primary one
+            # (docs/xnat/projects-and-sessions.md, "Lists of sessions").
             session = request.archive.sessions[row["ID"]]
             shown |= {"label": session.label_in(project.id), "project": project.id}
         cells.append([shown.get(name, "") for name in (key, *columns, "URI")])
@@ -108,7 +114,10 @@ def _row(request: Request, session: Session) -> dict[str, str]:
 
 
 def _find(request: Request) -> tuple[Project | None, Session | None]:
-    """Find by global ID without a look at the project, then by label in it (§3.2)."""
+    """Find by global ID without a look at the project, then by label in it.
+
+    See docs/xnat/projects-and-sessions.md, "A global ID wins".
+    """
     params = request.params
     project = readable_project(request, params["project"]) if "project" in params else None
     if "subject" in params and project is None:
@@ -117,7 +126,10 @@ def _find(request: Request) -> tuple[Project | None, Session | None]:
 
 
 def _missing(request: Request) -> Refusal:
-    """Refuse what is not there; a guest gets no status, but a login page or the method's own default (§1.1)."""
+    """Refuse what is not there; a guest gets no status, but a login page or the method's own default.
+
+    See docs/xnat/logging-in.md, "Who gets in".
+    """
     if request.user.login != GUEST.login:
         return Refusal(404, "Unable to find the specified experiment.")
     refusal = Refusal(404)
@@ -142,7 +154,10 @@ def read_experiment(request: Request) -> Answer:
 
 
 def put_experiment(request: Request) -> Answer:
-    """``PUT …/experiments/{E}``: 201 with the ID when new, 200 with the ID otherwise (§3.4)."""
+    """``PUT …/experiments/{E}``: 201 with the ID when new, 200 with the ID otherwise.
+
+    See docs/xnat/projects-and-sessions.md, "Writing a session".
+    """
     project, session = _find(request)
     in_subject = "subject" in request.params
     tail = request.tail.strip("/")
@@ -187,7 +202,10 @@ def _fields(request: Request, item: XmlItem | None, xsi_type: str) -> dict[str, 
 
 
 def _refuse_short_route(request: Request, project: Project | None, session: Session | None) -> Answer:
-    """Refuse ``PUT /projects/P/experiments/E/scans/…``, which is no route for writing (§0.1)."""
+    """Refuse ``PUT /projects/P/experiments/E/scans/…``, which is no route for writing.
+
+    See docs/xnat/requests.md, "Paths that are no route".
+    """
     xsi_type = request.query.get("xsiType")
     labelled = (
         session is not None and project is not None and session.label_in(project.id) == request.params["experiment"]
@@ -210,7 +228,8 @@ def _create(request: Request, project: Project, xsi_type: str, fields: dict[str,
         if request.archive.session_labelled(label, project=project):
             raise Refusal(409, "Specified label is already in use.")
         name = request.params["subject"]
-        # A missing subject is created: a typing mistake in the path succeeds (§3.4).
+        # A missing subject is created: a typing mistake in the path succeeds (docs/xnat/projects-and-sessions.md,
+        # "Writing a session").
         subject = request.archive.subject(name, project=project) or make_subject(request, project, name, {})
         session = Session(
             id=request.archive.next_session_id(),

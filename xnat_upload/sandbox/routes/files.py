@@ -1,4 +1,4 @@
-"""Files of resources: list, read, write, delete (write contract, §2, §3, §4, §7)."""
+"""Files of resources: list, read, write, delete (docs/xnat/listings.md, docs/xnat/writing-files.md)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ ZIP_EXTENSIONS = ("zip", "jar", "rar", "ear", "gar", "mrb")
 
 
 def file_path(request: Request) -> str:
-    """Give the path below ``/files/``: decoded only if ``%20`` or ``%2B`` occurs, else literal (§3)."""
+    """Give the path below ``/files/``: decoded only if ``%20`` or ``%2B`` occurs, else literal.
+
+    See docs/xnat/writing-files.md, "Names in a URL".
+    """
     path = request.tail.removeprefix("/")
     if ("%20" in path or "%2B" in path) and not request.is_old:
         return unquote_plus(path)
@@ -36,7 +39,9 @@ def get_files(request: Request) -> Answer:
     path = file_path(request)
     owners = target.owners
     if not owners:
-        raise Refusal(500)  # no project is known by now, and XNAT asks it (§0.1)
+        # No project is known by now, and XNAT asks it (docs/xnat/scans-and-resources.md, "Finding the parents of a
+        # resource")
+        raise Refusal(500)
     # The resources of scans count as the session's own where files are listed.
     with_scans = owners[0].level == "experiments"
     if "resource" in request.params:
@@ -112,7 +117,10 @@ class _NotFound(Refusal):
 
 
 class _NotFoundQuietly(_NotFound):
-    """404 whose message is lost: an empty text/plain stands in place of the page (§3)."""
+    """404 whose message is lost: an empty text/plain stands in place of the page.
+
+    See docs/xnat/listings.md, "Reading one file".
+    """
 
     def __init__(self, request: Request) -> None:
         super().__init__(request)
@@ -123,7 +131,7 @@ class _NotFoundQuietly(_NotFound):
 def _base_uri(target: Target, resource: Resource, *, is_single: bool) -> str:
     if is_single:
         return f"{target.base_uri}/resources/{resource.id}/files"
-    # Over several resources the address comes from SQL, and lacks /data (§2).
+    # Over several resources the address comes from SQL, and lacks /data (docs/xnat/listings.md, "Addresses in a list").
     owner = resource.owner
     if owner.level == "scans":
         return f"/experiments/{owner.id}/scans/{owner.scan_id}/resources/{resource.id}/files"
@@ -157,7 +165,10 @@ def _read(request: Request, resources: list[Resource], path: str) -> Answer:
 
 
 def _read_by_number(request: Request, resources: list[Resource]) -> Answer:
-    """Read the n-th file; the counter moves only where a filter accepts an entry, so it needs one (§2)."""
+    """Read the n-th file; the counter moves only where a filter accepts an entry, so it needs one.
+
+    See docs/xnat/listings.md, "The list of files".
+    """
     is_filtered = "file_format" in request.query or "file_content" in request.query
     if is_filtered and len(resources) == 1 and request.query.get("index").isdigit():
         catalog_path = request.archive.catalog_path(resources[0])
@@ -171,7 +182,10 @@ def _read_by_number(request: Request, resources: list[Resource]) -> Answer:
 
 
 def _split_member(path: str) -> tuple[str, str, str]:
-    """Split ``a.zip/b`` or ``a.zip!b`` into the archive and the member inside it (§3)."""
+    """Split ``a.zip/b`` or ``a.zip!b`` into the archive and the member inside it.
+
+    See docs/xnat/writing-files.md, "Names in a URL".
+    """
     lowered = path.lower()
     for extension in ZIP_EXTENSIONS:
         for separator in ("!", "/"):
@@ -186,7 +200,7 @@ def put_files_route(request: Request) -> Answer:
     """``PUT`` or ``POST …/files[/path]``.
 
     Without the right to edit the answer is 200, empty and without a Content-Type, and
-    nothing is stored: nobody wrote the ``else`` (§0.4).
+    nothing is stored: nobody wrote the ``else`` (docs/xnat/writing-files.md, "Denied is 200").
     """
     target = resolve(request)
     owners = target.owners
@@ -197,7 +211,8 @@ def put_files_route(request: Request) -> Answer:
         return empty()
     label = _label_to_write(request, target)
     updates_stats = request.query.get("update-stats", "true").lower() in ("true", "1")
-    # The justification is asked for only where a workflow is built (§0.4).
+    # The justification is asked for only where a workflow is built (docs/xnat/writing-files.md, "When a reason is
+    # demanded").
     event_id = request.event_id() if updates_stats else "0"
     path = file_path(request)
     files = incoming_files(request, path)
@@ -231,7 +246,10 @@ def _label_to_write(request: Request, target: Target) -> str | None:
 
 
 def delete_files_route(request: Request) -> Answer:
-    """``DELETE …/files/path``: every entry that *begins* with the path goes (§7)."""
+    """``DELETE …/files/path``: every entry that *begins* with the path goes.
+
+    See docs/xnat/writing-files.md, "Deleting files".
+    """
     target = resolve(request)
     found = find_resources(request, target) if "resource" in request.params else []
     if not found:

@@ -1,4 +1,7 @@
-"""Which rows and columns of a listing are wanted (read contract, §2.1, §3.1)."""
+"""Which rows and columns of a listing are wanted.
+
+See docs/xnat/projects-and-sessions.md, "How filters compare" and "Lists of sessions".
+"""
 
 from __future__ import annotations
 

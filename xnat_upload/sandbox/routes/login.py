@@ -1,4 +1,7 @@
-"""Logging in, and being known: JSESSION, auth, services/auth, alias tokens (read contract, §1.4)."""
+"""Logging in, and being known: JSESSION, auth, services/auth, alias tokens.
+
+See docs/xnat/logging-in.md, "JSESSION, auth and services/auth" and "Alias tokens".
+"""
 
 from __future__ import annotations
 

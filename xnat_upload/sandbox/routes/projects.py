@@ -1,4 +1,4 @@
-"""Projects: list, read, write, delete; accessibility and members (read contract, §2)."""
+"""Projects: list, read, write, delete; accessibility and members (docs/xnat/projects-and-sessions.md)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def list_projects(request: Request) -> Answer:
     rows: list[Row] = [_row(project) for project in projects]
     known = [*LIST_COLUMNS, "keywords", "note", "alias", "insert_date", "insert_user"]
     # For everybody but data administrators the permission clause replaces the filter: it is
-    # silently ignored, and all readable projects come back (§2.1).
+    # silently ignored, and all readable projects come back (docs/xnat/projects-and-sessions.md, "Filters on projects
+    # are ignored for ordinary users").
     if request.user.site_admin:
         names = {name: name for name in known} | {f"xnat:projectData/{name}": name for name in known}
         rows = filtered(rows, request.query, names)
@@ -66,7 +67,10 @@ def _row(project: Project) -> dict[str, str]:
 
 
 def _list_accessible(request: Request) -> Answer:
-    """Another handler with other, lower-case keys and no URI (§2.1)."""
+    """Another handler with other, lower-case keys and no URI.
+
+    See docs/xnat/projects-and-sessions.md, "Accessible projects".
+    """
     login = request.user.login
     columns = [
         "id", "name", "description", "secondary_id", "pi", "project_invs", "project_access", "project_access_img",

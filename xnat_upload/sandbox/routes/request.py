@@ -19,7 +19,7 @@ INTERACTIVE_AGENT = re.compile(r"MSIE|Mozilla|AppleWebKit|Opera")
 
 
 def is_interactive(agent: str) -> bool:
-    """Tell whether XNAT takes a user agent for a person's browser (read contract, §1.1)."""
+    """Tell whether XNAT takes a user agent for a person's browser (docs/xnat/logging-in.md, "Who gets in")."""
     return bool(INTERACTIVE_AGENT.search(agent)) and "XNATDesktopClient" not in agent
 
 
@@ -34,7 +34,10 @@ class Body(Protocol):
 
 
 class Query:
-    """The parameters of a request; their values are XML-escaped on entry (read contract, §0.2)."""
+    """The parameters of a request; their values are XML-escaped on entry.
+
+    See docs/xnat/requests.md, "Parameters are escaped when they come in".
+    """
 
     def __init__(self, query_string: str) -> None:
         pairs = parse_qsl(query_string, keep_blank_values=True)
@@ -52,7 +55,10 @@ class Query:
         return any(key == name for key, _ in self.pairs)
 
     def is_true(self, name: str) -> bool:
-        """Present and neither ``false`` nor ``0``: so ``overwrite=no`` and ``overwrite=`` are true (§0.2)."""
+        """Present and neither ``false`` nor ``0``: so ``overwrite=no`` and ``overwrite=`` are true.
+
+        See docs/xnat/requests.md, "Parameters are escaped when they come in".
+        """
         return name in self and self.get(name).lower() not in ("false", "0")
 
     def is_false(self, name: str) -> bool:
@@ -85,7 +91,10 @@ class Request:
 
     @property
     def format(self) -> str:
-        """The media type to answer in: ``?format=`` overrides what was negotiated (§0.3)."""
+        """The media type to answer in: ``?format=`` overrides what was negotiated.
+
+        See docs/xnat/requests.md, "Accept and format".
+        """
         wanted = self.query.get("format").lower()
         return FORMATS.get(wanted, wanted) if wanted else self.variant
 
@@ -119,7 +128,10 @@ FORMATS = {
 
 
 def negotiate(accept: str, variants: tuple[str, ...]) -> str | None:
-    """Choose the variant for an Accept header; ``None`` means 406, even where ``?format=`` is given (§0.3)."""
+    """Choose the variant for an Accept header; ``None`` means 406, even where ``?format=`` is given.
+
+    See docs/xnat/requests.md, "Accept and format".
+    """
     if not accept.strip():
         return variants[0]
     ranges: list[tuple[str, float]] = []

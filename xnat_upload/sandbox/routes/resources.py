@@ -1,4 +1,4 @@
-"""Resources: list, read, create, delete (write contract, §1)."""
+"""Resources: list, read, create, delete (docs/xnat/scans-and-resources.md)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def list_resources(request: Request) -> Answer:
     for resource in resources_below(request, owners, with_scans=includes_scans):
         if request.query.is_true("cache_file_stats") and resource.file_count is None:
             if target.project is None:
-                raise Refusal(500)  # XNAT asks a project it has not looked up (§1)
+                # XNAT asks a project it has not looked up (docs/xnat/scans-and-resources.md, "The list of resources")
+                raise Refusal(500)
             resource = with_stats(request.archive, resource)
             request.archive.save(resource)
         rows.append(_row(request, resource))
@@ -75,7 +76,10 @@ def _row(request: Request, resource: Resource) -> list[str | int | None]:
 
 
 def labels_in(request: Request) -> list[str]:
-    """Split the label segment: commas separate, nothing is decoded (§0.1)."""
+    """Split the label segment: commas separate, nothing is decoded.
+
+    See docs/xnat/scans-and-resources.md, "Finding the parents of a resource".
+    """
     return [label.strip() for label in request.params["resource"].split(",")]
 
 
@@ -132,7 +136,10 @@ def read_resource(request: Request) -> Answer:
 
 
 def put_resource(request: Request) -> Answer:
-    """``PUT {R}``: 200 when new, 409 when there: the probe for the right to edit comes first (§1)."""
+    """``PUT {R}``: 200 when new, 409 when there: the probe for the right to edit comes first.
+
+    See docs/xnat/scans-and-resources.md, "Making a resource".
+    """
     if request.tail.strip("/"):
         raise Refusal(400)
     target = resolve(request)
@@ -154,7 +161,10 @@ def put_resource(request: Request) -> Answer:
 
 
 def post_resource_list(request: Request) -> Answer:
-    """``POST …/resources``: no label in the path, no test for a conflict (§1)."""
+    """``POST …/resources``: no label in the path, no test for a conflict.
+
+    See docs/xnat/scans-and-resources.md, "Making a resource".
+    """
     target = resolve(request)
     owner = _one_owner(target)
     if not can_edit_owner(request, owner):

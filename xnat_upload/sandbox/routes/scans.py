@@ -1,4 +1,4 @@
-"""Scans: list, read, write, delete (read contract, §4)."""
+"""Scans: list, read, write, delete (docs/xnat/scans-and-resources.md)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def _listed_session(request: Request) -> Session:
     if "project" in params:
         project = readable_project(request, params["project"])
         if project is None:
-            raise Refusal(500)  # XNAT uses the project it did not find (§4.1)
+            # XNAT uses the project it did not find (docs/xnat/scans-and-resources.md, "The list of scans")
+            raise Refusal(500)
         if readable_subject(request, params["subject"], project) is None:
             raise Refusal(404)
     session = readable_session(request, params["experiment"], project)
@@ -69,7 +70,10 @@ def list_scans(request: Request) -> Answer:
 
 
 def _session(request: Request) -> Session | None:
-    """Find the session; an unknown project or subject in the path is passed over (§4.2)."""
+    """Find the session; an unknown project or subject in the path is passed over.
+
+    See docs/xnat/scans-and-resources.md, "One scan".
+    """
     params = request.params
     project = readable_project(request, params["project"]) if "project" in params else None
     session = readable_session(request, params["experiment"], project)
@@ -88,7 +92,10 @@ def read_scan(request: Request) -> Answer:
 
 
 def put_scan(request: Request) -> Answer:
-    """``PUT …/scans/{ID}``: 200 without a body, new or not, and no sign of what was stored (§4.3)."""
+    """``PUT …/scans/{ID}``: 200 without a body, new or not, and no sign of what was stored.
+
+    See docs/xnat/scans-and-resources.md, "Writing a scan".
+    """
     tail = request.tail.strip("/")
     if tail and not tail.startswith("projects/"):
         raise Refusal(400)
@@ -156,7 +163,10 @@ def _check_type(xsi_type: str) -> None:
 
 
 def _new_id(request: Request, xsi_type: str, fields: Mapping[str, str], name: str) -> str:
-    """Choose the ID of a new scan: any that is given beside the path wins over the one in it (§4.3)."""
+    """Choose the ID of a new scan: any that is given beside the path wins over the one in it.
+
+    See docs/xnat/scans-and-resources.md, "Writing a scan".
+    """
     return request.query.get("ID") or id_from_query(request.query.pairs, xsi_type) or fields.get("ID", "") or name
 
 

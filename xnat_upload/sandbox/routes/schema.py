@@ -1,4 +1,7 @@
-"""The data types this archive knows, and the short names of their fields (read contract, §4.3, §4.4)."""
+"""The data types this archive knows, and the short names of their fields.
+
+See docs/xnat/scans-and-resources.md, "Writing a scan" and "Types of scans and sessions".
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,9 @@ IDENTITY = frozenset({"id", "label", "project", "subject_id", "image_session_id"
 def fields_from_query(
     pairs: tuple[tuple[str, str], ...], xsi_type: str, short_names: Collection[str]
 ) -> dict[str, str]:
-    """Read the fields a PUT sets: by short name, or as ``<its own type>/<path>``; others are ignored (§4.3).
+    """Read the fields a PUT sets: by short name, or as ``<its own type>/<path>``; others are ignored.
+
+    See docs/xnat/scans-and-resources.md, "Writing a scan".
 
     A path is understood in any case of letters; those that say what the item is called
     are no fields of it.

@@ -1,9 +1,8 @@
 """The table of routes: every path this archive answers, and who answers it.
 
-Restlet matches by prefix and without segment boundaries, the best match wins (read
-contract, §0.1).  Here the longer template stands first, and every template takes
-whatever follows as its tail: so ``/projects/P/experiments/E/scans`` finds the
-experiment, because no longer template fits.
+Restlet matches by prefix and without segment boundaries, the best match wins (docs/xnat/requests.md, "Prefixes and
+routing").  Here the longer template stands first, and every template takes whatever follows as its tail: so
+``/projects/P/experiments/E/scans`` finds the experiment, because no longer template fits.
 """
 
 from __future__ import annotations

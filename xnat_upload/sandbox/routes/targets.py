@@ -1,8 +1,9 @@
 """Which project, subject, session and scan a path means, and what is answered where one is missing.
 
 Two ways exist, as in XNAT.  Paths that end in resources or files resolve their
-parents one after another (write contract, §0.1); the others look up the one item
-they are about (read contract, §3.2, §4.2).
+parents one after another (docs/xnat/scans-and-resources.md, "Finding the parents of a resource"); the others look up
+the one item they are about (docs/xnat/projects-and-sessions.md, "A global ID wins"; docs/xnat/scans-and-resources.md,
+"One scan").
 """
 
 from __future__ import annotations
@@ -72,7 +73,10 @@ class Target:
 
     @property
     def base_uri(self) -> str:
-        """What the addresses in a listing begin with: subject and project only if the path had both (§2)."""
+        """What the addresses in a listing begin with: subject and project only if the path had both.
+
+        See docs/xnat/listings.md, "Addresses in a list".
+        """
         uri = "/data"
         if self.project and self.subject:
             uri += f"/projects/{self.project.id}/subjects/{self.subject.id}"
@@ -87,7 +91,10 @@ class Target:
 
 
 def resolve(request: Request) -> Target:
-    """Resolve the parents of a resource or file path (§0.1)."""
+    """Resolve the parents of a resource or file path.
+
+    See docs/xnat/scans-and-resources.md, "Finding the parents of a resource".
+    """
     params = request.params
     project = subject = None
     if "project" in params:

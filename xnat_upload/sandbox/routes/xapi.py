@@ -22,7 +22,7 @@ BUILD_INFO = {
 
 
 def build_info(request: Request) -> Answer:
-    """``GET /xapi/siteConfig/buildInfo``: open to all (read contract, §1.6)."""
+    """``GET /xapi/siteConfig/buildInfo``: open to all (docs/xnat/logging-in.md, "Which version answers")."""
     return _json(BUILD_INFO)
 
 

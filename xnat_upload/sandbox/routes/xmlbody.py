@@ -29,8 +29,8 @@ def xml_item(request: Request) -> XmlItem | None:
     """Read an item from the body, if there is one.
 
     XNAT looks only at a body of known size whose type is exactly an XML type, or that
-    is announced by ``inbody`` or ``req_format``: chunked XML is silently ignored (read
-    contract, §0.6).
+    is announced by ``inbody`` or ``req_format``: chunked XML is silently ignored (docs/xnat/requests.md, "Request
+    bodies").
     """
     content_type = request.headers.get("content-type", "")
     announced = request.query.is_true("inbody") or request.query.get("req_format") == "xml"

@@ -57,7 +57,8 @@ def _router(dispatcher: Dispatcher, archive: Archive) -> Router:
         return Router(routes(nouns), redirect_slashes=False, default=unknown_route)
 
     items = archive_routes(archive.profile)
-    # Archive routes exist twice, as X and /archive/X; those of the site do not (read contract, §0.1).
+    # Archive routes exist twice, as X and /archive/X; those of the site do not (docs/xnat/requests.md, "Prefixes and
+    # routing").
     doubled, everything = router(items), router({**items, **SITE})
     mounts: list[BaseRoute] = []
     for servlet in ("/data", "/REST"):

@@ -1,6 +1,6 @@
 """Who is asking: Basic credentials, the session cookie, and what becomes of anonymous requests.
 
-The order of the checks is that of XNAT's filter chain (read contract, §1): what
+The order of the checks is that of XNAT's filter chain (docs/xnat/logging-in.md, "The order of the checks"): what
 looks odd here, such as a password nobody checks while its session lives, is so there.
 """
 
@@ -105,7 +105,7 @@ class Authentication:
             return None, error_vm_page("Invalid basic authentication token")
         if not name:
             return known, None
-        # With a living session the password is not even looked at (§1.2).
+        # With a living session the password is not even looked at (docs/xnat/logging-in.md, "Basic credentials").
         if known and known.user and self._logins.stands_for(name, known.user):
             return known, None
         user = self._logins.authenticate(name, password)

@@ -22,7 +22,8 @@ class RequestBody:
         self._receive = receive
         declared = headers.get("content-length", "")
         self.is_chunked = "chunked" in headers.get("transfer-encoding", "").lower()
-        # A chunked body has no known size: XNAT sees -1 and refuses most of them (§4.2).
+        # A chunked body has no known size: XNAT sees -1 and refuses most of them (docs/xnat/writing-files.md, "Body
+        # forms").
         self.size = -1 if self.is_chunked else int(declared or 0)
         self._complete = self.size == 0
 

@@ -16,7 +16,7 @@ MAX_HEADER_BYTES = 1 << 16
 class _Wire(h11.Connection):
     """Writes an answer's head as Tomcat 9 does.
 
-    Without a reason phrase: the message is only in the body (read contract, §0.4).
+    Without a reason phrase: the message is only in the body (docs/xnat/requests.md, "Headers of an answer").
     And with capitals in header names, which HTTP does not care about and some clients do.
     """
 
@@ -50,7 +50,10 @@ class TomcatConnection(H11Protocol):
         self.transport.abort()
 
     def send_continue(self) -> None:
-        """Answer ``Expect: 100-continue`` before anybody has looked at the request (write contract, §0.3)."""
+        """Answer ``Expect: 100-continue`` before anybody has looked at the request.
+
+        See docs/xnat/requests.md, "Request bodies".
+        """
         if self.cycle.waiting_for_100_continue:
             interim = h11.InformationalResponse(status_code=100, headers=[], reason="")
             self.transport.write(self.conn.send(interim) or b"")

@@ -86,7 +86,10 @@ class Dispatcher:
         )
 
     def _lacks_csrf_token(self, scope: Scope, method: str) -> bool:
-        """Tell whether a browser writes without the token of its session (read contract, §1.5)."""
+        """Tell whether a browser writes without the token of its session.
+
+        See docs/xnat/logging-in.md, "Browsers must show a token".
+        """
         agent = Headers(scope=scope).get("user-agent", "")
         is_exempt = not BROWSER.search(agent) or "XNATDesktopClient" in agent or "java" in agent.lower()
         if is_exempt or not self._archive.site.enable_csrf_token or method in ("GET", "HEAD"):
@@ -97,7 +100,7 @@ class Dispatcher:
 
 
 def _tunnelled(scope: Scope) -> str:
-    """Give the method: a POST may ask to be taken for another one (read contract, §0.3)."""
+    """Give the method: a POST may ask to be taken for another one (docs/xnat/requests.md, "Accept and format")."""
     method: str = scope["method"]
     if method == "POST":
         return Query(scope["query_string"].decode("latin-1")).get("method").upper() or method
@@ -105,7 +108,10 @@ def _tunnelled(scope: Scope) -> str:
 
 
 def _ranged(answer: Answer, wanted: str | None) -> Answer:
-    """Refuse a range of an answer whose size nobody knows, where XNAT's filter cannot compute it (§3)."""
+    """Refuse a range of an answer whose size nobody knows, where XNAT's filter cannot compute it.
+
+    See docs/xnat/listings.md, "Reading one file".
+    """
     if wanted is None or answer.status != 200 or any(name == "content-length" for name, _ in answer.headers):
         return answer
     if "," in wanted:

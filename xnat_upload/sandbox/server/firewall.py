@@ -1,6 +1,6 @@
 """Which request targets never reach XNAT: Tomcat's connector and Spring's StrictHttpFirewall.
 
-Both look at the raw target (read contract, §0.2).  The connector's refusals are 400,
+Both look at the raw target (docs/xnat/requests.md, "What the firewall refuses").  The connector's refusals are 400,
 the firewall's an exception nobody catches, so 500.  A 1.6 server has no firewall.
 """
 

@@ -158,7 +158,10 @@ class Archive:
     # Look-ups
 
     def project(self, name: str) -> Project | None:
-        """Find a project by ID or alias, exactly; never by secondary ID (read contract, §2.2)."""
+        """Find a project by ID or alias, exactly; never by secondary ID.
+
+        See docs/xnat/projects-and-sessions.md, "One project".
+        """
         with self.lock:
             found = self.projects.get(name)
             if found is None:

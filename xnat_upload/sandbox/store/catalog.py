@@ -3,7 +3,7 @@
 Only a file with an entry here is listed, served or deleted.  Every writer reads the
 whole catalog, changes its copy and writes the whole file back.  What protects two
 writers from each other is not a lock around that, but a comparison: the MD5 of the
-file at reading time against its MD5 at writing time (write contract, §5.2).
+file at reading time against its MD5 at writing time (docs/xnat/at-once.md, "The catalog is compared, not locked").
 """
 
 from __future__ import annotations
@@ -99,7 +99,10 @@ class CatalogFiles:
             lock.release()
 
     def read(self, path: Path, *, catalog_id: str = "") -> Catalog:
-        """Read a catalog; a missing or empty file is created anew without entries (§2, §5.2)."""
+        """Read a catalog; a missing or empty file is created anew without entries.
+
+        See docs/xnat/listings.md, "The list of files"; docs/xnat/at-once.md, "The catalog is compared, not locked".
+        """
         with self._locked(path):
             document = path.read_bytes() if path.exists() else b""
             if not document:

@@ -1,7 +1,7 @@
 """How bytes reach the disk, and the named points at which a test may hold a writer.
 
 Files are written straight to their final path: no temporary name, no rename, no
-clean-up (write contract, §4.6).  So an upload that breaks off leaves a partial file
+clean-up (docs/xnat/writing-files.md, "Where the bytes go").  So an upload that breaks off leaves a partial file
 under the real name, and that is the behaviour, not a bug.
 """
 

@@ -1,4 +1,7 @@
-"""``extract=true``: which names are archives, and what becomes of their members (write contract, §4.5)."""
+"""``extract=true``: which names are archives, and what becomes of their members.
+
+See docs/xnat/writing-files.md, "Archives".
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """Putting files into a resource: bytes first, entry afterwards, one catalog write per request.
 
-The order of events is the write contract's §4.1, and every consequence follows from
-it: a broken upload leaves bytes without an entry, a second writer loses at the end
-with everything already on disk, and the test for a duplicate looks at the disk and
-not at the catalog.
+The order of events is that of docs/xnat/writing-files.md, "In which order things happen", and every consequence follows
+from it: a broken upload leaves bytes without an entry, a second writer loses at the end with everything already on
+disk, and the test for a duplicate looks at the disk and not at the catalog.
 """
 
 from __future__ import annotations
@@ -26,7 +25,10 @@ from xnat_upload.sandbox.store.zipstream import Member
 
 @dataclass(frozen=True, kw_only=True)
 class FileInfo:
-    """Metadata of one request: it goes to the entry *and* to the resource (§4.3)."""
+    """Metadata of one request: it goes to the entry *and* to the resource.
+
+    See docs/xnat/writing-files.md, "Parameters of a file PUT".
+    """
 
     format: str = ""
     content: str = ""
@@ -76,7 +78,8 @@ def put_files(
     try:
         return _store(archive, resource, incoming, path, how)
     finally:
-        # The row is saved even when the upload has failed (§4.6): only now do others see it.
+        # The row is saved even when the upload has failed (docs/xnat/writing-files.md, "Where the bytes go"): only now
+        # do others see it.
         if is_new or how.update_stats:
             changed = with_stats(archive, changed)
         if is_new or changed != resource:
@@ -95,7 +98,7 @@ def _unsaved_resource(archive: Archive, owner: Owner, label: str | None, info: F
     name = label if label is not None else datetime.now().strftime("%Y%m%d_%H%M%S")
     folder = archive.folder_of(owner) / name
     # Named after the label, where PUT resource names it after the scan: two catalogs in one
-    # folder is how the race of the two ends (§1).
+    # folder is how the race of the two ends (docs/xnat/at-once.md, "Two that make one resource").
     catalog = folder / f"{name}_catalog.xml"
     archive.catalogs.read(catalog, catalog_id=name)
     return Resource(
@@ -108,7 +111,10 @@ def _unsaved_resource(archive: Archive, owner: Owner, label: str | None, info: F
 
 
 def default_content(archive: Archive, owner: Owner) -> str:
-    """Give ``RAW`` for the first resource of a scan that has a type (§1)."""
+    """Give ``RAW`` for the first resource of a scan that has a type.
+
+    See docs/xnat/scans-and-resources.md, "Making a resource".
+    """
     if owner.level != "scans" or archive.resources_of(owner):
         return ""
     scan = archive.scan(archive.sessions[owner.id], owner.scan_id)
@@ -149,7 +155,8 @@ def _store(archive: Archive, resource: Resource, incoming: Iterable[Incoming], p
             members = extraction.members(name, archive_format, file.blocks)
             written = _extract(archive, folder, members, duplicates, how)
             for uri, result in written:
-                # An entry whose file was missing keeps its old size and digest (§4.5, last row).
+                # An entry whose file was missing keeps its old size and digest (docs/xnat/writing-files.md,
+                # "Archives").
                 if is_cataloguable(Path(uri).name) and (how.overwrite or uri not in catalog.entries):
                     entries[uri] = _entry(entries.get(uri), uri, result, how, archive)
             continue
@@ -166,7 +173,8 @@ def _store(archive: Archive, resource: Resource, incoming: Iterable[Incoming], p
         result = how.disk.accept(target, file.blocks, file.arrived, with_md5=archive.site.checksums)
         entries[uri] = _entry(entries.get(uri), uri, result, how, archive)
     how.disk.reached("before-catalog-write", catalog_path)
-    # Unconditional: a request of nothing but duplicates can still lose, or cause, a conflict (§5.2).
+    # Unconditional: a request of nothing but duplicates can still lose, or cause, a conflict (docs/xnat/at-once.md,
+    # "The catalog is compared, not locked").
     archive.catalogs.write(catalog_path, catalog, entries.values())
     return duplicates
 
@@ -185,7 +193,7 @@ def _extract(
             if not how.overwrite:
                 duplicates.append(member.name)
                 continue
-            # Kept whatever the site's setting says (§4.5).
+            # Kept whatever the site's setting says (docs/xnat/writing-files.md, "Archives").
             _clear(archive, target, keep=True, how=how)
         if target.parent not in made:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -225,7 +233,8 @@ def _entry(old: Entry | None, uri: str, written: Written, how: Writing, archive:
     return replace(
         old,
         size=written.size,
-        # Without checksums an overwritten file keeps the digest of the bytes it had before (§5.1).
+        # Without checksums an overwritten file keeps the digest of the bytes it had before (docs/xnat/listings.md, "The
+        # catalog").
         digest=written.md5 if archive.site.checksums else old.digest,
         format=info.format or old.format,
         content=info.content or old.content,
@@ -238,7 +247,10 @@ def _entry(old: Entry | None, uri: str, written: Written, how: Writing, archive:
 
 
 def served_path(archive: Archive, catalog_path: Path, entry: Entry) -> Path | None:
-    """Give the file behind an entry; ``a.nii`` may lie there as ``a.nii.gz`` (§3)."""
+    """Give the file behind an entry; ``a.nii`` may lie there as ``a.nii.gz``.
+
+    See docs/xnat/listings.md, "Reading one file".
+    """
     for uri in (entry.uri, f"{entry.uri}.gz"):
         path = extraction.place(catalog_path.parent, uri, limit=archive.root)
         if path.is_file():
@@ -247,5 +259,5 @@ def served_path(archive: Archive, catalog_path: Path, entry: Entry) -> Path | No
 
 
 def matching_entry(catalog: Catalog, path: str, decoded: str) -> Entry | None:
-    """Find the entry of a raw path, then of its URL-decoded form (§3)."""
+    """Find the entry of a raw path, then of its URL-decoded form (docs/xnat/writing-files.md, "Names in a URL")."""
     return catalog.entries.get(path) or catalog.entries.get(decoded)

@@ -45,7 +45,10 @@ class Logins:
         self._lock = threading.Lock()
 
     def find(self, session_id: str | None) -> HttpSession | None:
-        """Find a living session and refresh it; an expired one is as good as none (read contract, §1.3)."""
+        """Find a living session and refresh it; an expired one is as good as none.
+
+        See docs/xnat/logging-in.md, "The session cookie".
+        """
         now = time.monotonic()
         with self._lock:
             session = self._sessions.get(session_id or "")

@@ -23,8 +23,8 @@ def create_resource(archive: Archive, owner: Owner, label: str, info: FileInfo) 
     """Create a resource with an empty catalog.
 
     The caller has looked whether the label exists; nothing holds the door meanwhile.
-    So of two creators at once the second truncates the first one's catalog (write
-    contract, §1), and the two rows become one because its URI is unique.
+    So of two creators at once the second truncates the first one's catalog (docs/xnat/at-once.md, "Two that make one
+    resource"), and the two rows become one because its URI is unique.
     """
     name = owner.scan_id if owner.level == "scans" else label
     path = archive.folder_of(owner) / label / f"{name}_catalog.xml"
@@ -47,7 +47,10 @@ def create_resource(archive: Archive, owner: Owner, label: str, info: FileInfo) 
 
 
 def delete_resource(archive: Archive, resource: Resource) -> None:
-    """Delete a resource with its catalogued files; orphans stay on disk and come back to haunt (§1)."""
+    """Delete a resource with its catalogued files; orphans stay on disk and come back to haunt.
+
+    See docs/xnat/scans-and-resources.md, "Deleting a resource".
+    """
     path = archive.catalog_path(resource)
     for uri in archive.catalogs.read(path).entries:
         (path.parent / uri).unlink(missing_ok=True)
@@ -71,7 +74,10 @@ def delete_files(
     remove_files: bool,
     disk: Disk,
 ) -> None:
-    """Drop entries, and their files unless told otherwise; a conflict deletes nothing (§7)."""
+    """Drop entries, and their files unless told otherwise; a conflict deletes nothing.
+
+    See docs/xnat/writing-files.md, "Deleting files".
+    """
     path = archive.catalog_path(resource)
     gone = {entry.uri for entry in entries}
     kept = [entry for uri, entry in catalog.entries.items() if uri not in gone]
@@ -87,7 +93,10 @@ def delete_files(
 
 
 def entries_within(entries: Iterable[Entry], path: str) -> list[Entry]:
-    """Select what a DELETE means: equal, *or beginning with* the path, or a trailing-star pattern (§7)."""
+    """Select what a DELETE means: equal, *or beginning with* the path, or a trailing-star pattern.
+
+    See docs/xnat/writing-files.md, "Deleting files".
+    """
     pattern = re.compile(path[:-1] + ".*") if path.endswith("*") else None
     return [
         entry
@@ -100,7 +109,7 @@ def refresh(archive: Archive, resource: Resource, operations: frozenset[str], *,
     """Bring the catalog in line with the disk.
 
     No operation means all of them, `delete` included, except that digests are made
-    only if the site keeps them (write contract, §6).
+    only if the site keeps them (docs/xnat/listings.md, "Refreshing a catalog").
     """
     path = archive.catalog_path(resource)
     folder = path.parent

@@ -2,7 +2,7 @@
 
 The standard library wants to seek to the central directory at the end, so it cannot
 read from a socket.  What this reader accepts and refuses is ``java.util.zip``'s
-behaviour (write contract, §4.5): bytes that are no zip hold no members and are no
+behaviour (docs/xnat/writing-files.md, "Which zips can be read"): bytes that are no zip hold no members and are no
 error; a STORED member must carry its size; a DEFLATE member may carry it behind.
 """
 
