@@ -10,6 +10,7 @@ from typing import get_args
 from xnat_upload.sandbox.site import Accessibility, Role
 from xnat_upload.sandbox.store.archive import Archive, now
 from xnat_upload.sandbox.store.files import find_resource
+from xnat_upload.sandbox.store.layout import folder_of
 from xnat_upload.sandbox.store.records import Owner, Project, Scan, Session, Subject
 from xnat_upload.sandbox.store.resources import files_below
 
@@ -116,6 +117,6 @@ class Contents:
         owner = Owner("scans", session.id, scan_id)
         resource = find_resource(self.archive, owner, label)
         if resource is None:
-            return self.archive.folder_of(owner) / label, []
+            return folder_of(self.archive, owner) / label, []
         path = self.archive.catalog_path(resource)
         return path.parent, list(self.archive.catalogs.read(path).entries)

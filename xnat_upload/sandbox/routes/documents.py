@@ -8,10 +8,19 @@ from html import escape
 from xml.sax.saxutils import quoteattr
 
 from xnat_upload.sandbox.routes.answers import Answer, stream
+from xnat_upload.sandbox.routes.json_documents import Item, json_item
 from xnat_upload.sandbox.routes.request import Request
-from xnat_upload.sandbox.routes.schema import SCAN_ATTRIBUTES, SESSION_ATTRIBUTES, root_element
+from xnat_upload.sandbox.routes.schema import (
+    ASSESSOR_ATTRIBUTES,
+    RECONSTRUCTION_FIELDS,
+    RECONSTRUCTION_TYPE,
+    SCAN_ATTRIBUTES,
+    SESSION_ATTRIBUTES,
+    root_element,
+)
 from xnat_upload.sandbox.store.archive import Archive
-from xnat_upload.sandbox.store.records import Owner, Project, Resource, Scan, Session, Subject
+from xnat_upload.sandbox.store.layout import owners_in, owners_of_reconstruction
+from xnat_upload.sandbox.store.records import Owner, Project, Reconstruction, Resource, Scan, Session, Subject
 
 NAMESPACES = {
     "arc": "http://nrg.wustl.edu/arc",
@@ -27,9 +36,6 @@ NAMESPACES = {
 # The order in which the schema wants a scan's elements; what it does not name comes last.
 SCAN_ORDER = ("note", "quality", "condition", "series_description", "documentation", "scanner", "modality", "frames")
 
-Item = Project | Subject | Session | Scan
-Json = dict[str, object]
-
 
 def item_answer(item: Item, request: Request) -> Answer:
     """Give an item in the format asked for: HTML or JSON by name, XML for everything else."""
@@ -39,7 +45,7 @@ def item_answer(item: Item, request: Request) -> Answer:
             page = f"<html><head><title>XNAT</title></head><body><h1>{escape(item.id)}</h1></body></html>"
             return stream("text/html", [page.encode()])
         case "application/json":
-            document = json.dumps({"items": [_json_item(archive, item)]}, ensure_ascii=False)
+            document = json.dumps({"items": [json_item(archive, item)]}, ensure_ascii=False)
             return stream("application/json", [document.encode()])
     hides = request.query.is_true("concealHiddenFields")
     return stream("text/xml", [_xml_document(archive, item, hides=hides).encode()])
@@ -54,8 +60,13 @@ def _xml_document(archive: Archive, item: Item, *, hides: bool) -> str:
             name, attributes, children = "xnat:Project", *_project_xml(archive, item, hides=hides)
         case Subject():
             name, attributes, children = "xnat:Subject", *_subject_xml(archive, item, hides=hides)
+        case Session() if item.assessed_id:
+            name, attributes, children = root_element(item.xsi_type), *_assessor_xml(archive, item, hides=hides)
         case Session():
             name, attributes, children = root_element(item.xsi_type), *_session_xml(archive, item, hides=hides)
+        case Reconstruction():
+            name = root_element(RECONSTRUCTION_TYPE)
+            attributes, children = _reconstruction_xml(archive, item, hides=hides)
         case Scan():
             name, attributes, children = root_element(item.xsi_type), *_scan_xml(archive, item, hides=hides)
     return f"{head}<{name}{_attributes(attributes)}{spaces}{location}>\n{children}</{name}>\n"
@@ -123,8 +134,59 @@ def _session_xml(archive: Archive, session: Session, *, hides: bool) -> Parts:
         children += (
             f"<xnat:scans>\n{''.join(_scan_element(archive, scan, hides=hides) for scan in scans)}</xnat:scans>\n"
         )
+    for element, parts in (
+        ("reconstructions", _reconstruction_elements(archive, session, hides=hides)),
+        ("assessors", _assessor_elements(archive, session, hides=hides)),
+    ):
+        children += f"<xnat:{element}>\n{parts}</xnat:{element}>\n" if parts else ""
     children += _elements(session.fields, ("dcmAccessionNumber", "dcmPatientId", "dcmPatientName"))
     return attributes, children + _paths(session.fields)
+
+
+def _assessor_elements(archive: Archive, session: Session, *, hides: bool) -> str:
+    elements = ""
+    for assessor in archive.assessors_of(session):
+        attributes, children = _assessor_xml(archive, assessor, hides=hides)
+        elements += (
+            f"<xnat:assessor{_attributes({**attributes, 'xsi:type': assessor.xsi_type})}>{children}</xnat:assessor>\n"
+        )
+    return elements
+
+
+def _assessor_xml(archive: Archive, assessor: Session, *, hides: bool) -> Parts:
+    fields = assessor.fields
+    attributes = {"ID": assessor.id, "project": assessor.project, "label": assessor.label}
+    attributes.update({name: fields.get(name, "") for name in sorted(ASSESSOR_ATTRIBUTES)})
+    first = ("date", "time", "note")
+    children = _sharing_xml(assessor) + _elements(fields, first)
+    children += "".join(_listed_files_xml(archive, owner, hides=hides) for owner in owners_in(archive, assessor))
+    children += f"<xnat:imageSession_ID>{escape(assessor.assessed_id)}</xnat:imageSession_ID>\n"
+    rest = [name for name in fields if name not in first and name not in ASSESSOR_ATTRIBUTES and "/" not in name]
+    return attributes, children + _paths(fields) + _elements(fields, rest)
+
+
+def _reconstruction_elements(archive: Archive, session: Session, *, hides: bool) -> str:
+    elements = ""
+    for one in archive.reconstructions_of(session):
+        attributes, children = _reconstruction_xml(archive, one, hides=hides)
+        elements += f"<xnat:reconstructedImage{_attributes(attributes)}>{children}</xnat:reconstructedImage>\n"
+    return elements
+
+
+def _reconstruction_xml(archive: Archive, reconstruction: Reconstruction, *, hides: bool) -> Parts:
+    fields = reconstruction.fields
+    attributes = {"ID": reconstruction.id, **{name: fields.get(name, "") for name in RECONSTRUCTION_FIELDS}}
+    hidden = f'<!--hidden_fields[xnat_reconstructedImageData_id="{reconstruction.row_id}"]-->\n'
+    children = "" if hides else hidden
+    children += f"<xnat:image_session_ID>{escape(reconstruction.session_id)}</xnat:image_session_ID>\n"
+    for owner in owners_of_reconstruction(reconstruction):
+        children += _listed_files_xml(archive, owner, hides=hides)
+    return attributes, children + _paths(fields)
+
+
+def _listed_files_xml(archive: Archive, owner: Owner, *, hides: bool) -> str:
+    files = "".join(_resource_xml(archive, one, "xnat:file", hides=hides) for one in archive.resources_of(owner))
+    return f"<xnat:{owner.direction}>\n{files}</xnat:{owner.direction}>\n" if files else ""
 
 
 def _sharing_xml(item: Subject | Session) -> str:
@@ -175,59 +237,3 @@ def _resource_xml(archive: Archive, resource: Resource, element: str, *, hides: 
         attributes |= {"file_count": str(resource.file_count), "file_size": str(resource.file_size)}
     hidden = "" if hides else f'<!--hidden_fields[xnat_abstractResource_id="{resource.id}"]-->'
     return f"<{element}{_attributes(attributes)}>{hidden}</{element}>\n"
-
-
-def _json_item(archive: Archive, item: Item) -> Json:
-    children: list[Json] = []
-    match item:
-        case Project():
-            xsi_type, owner = "xnat:projectData", Owner("projects", item.id)
-            fields: Json = {"ID": item.id, "secondary_ID": item.secondary_id, "name": item.name, **item.fields}
-        case Subject():
-            xsi_type, owner = "xnat:subjectData", Owner("subjects", item.id)
-            fields = {"ID": item.id, "project": item.project, "label": item.label, **item.fields}
-            children += _json_sharing(item, "xnat:projectParticipant")
-        case Session():
-            xsi_type, owner = item.xsi_type, Owner("experiments", item.id)
-            fields = {"ID": item.id, "project": item.project, "label": item.label, "subject_ID": item.subject_id}
-            fields |= item.fields
-            scans = [_json_item(archive, scan) for scan in archive.scans_of(item)]
-            if scans:
-                children.append({"field": "scans/scan", "items": scans})
-            children += _json_sharing(item, "xnat:experimentData_share")
-        case Scan():
-            xsi_type, owner = item.xsi_type, Owner("scans", item.session_id, item.id)
-            fields = {"ID": item.id, "image_session_ID": item.session_id, "xnat_imagescandata_id": item.row_id}
-            fields |= {"project": archive.sessions[item.session_id].project, **item.fields}
-    resources = [_json_resource(archive, one) for one in archive.resources_of(owner)]
-    if resources:
-        children.append({"field": "file" if owner.level == "scans" else "resources/resource", "items": resources})
-    present = {name: value for name, value in fields.items() if value != ""}
-    return {"children": children, "data_fields": present, "meta": {"xsi:type": xsi_type, "isHistory": False}}
-
-
-def _json_sharing(item: Subject | Session, xsi_type: str) -> list[Json]:
-    shares: list[Json] = [
-        {
-            "meta": {"isHistory": False, "xsi:type": xsi_type},
-            "data_fields": {key: value for key, value in (("project", project), ("label", label)) if value},
-            "children": [],
-        }
-        for project, label in item.shares.items()
-    ]
-    return [{"field": "sharing/share", "items": shares}] if shares else []
-
-
-def _json_resource(archive: Archive, resource: Resource) -> Json:
-    fields: Json = {
-        "xnat_abstractresource_id": resource.id,
-        "label": resource.label,
-        "URI": str(archive.catalog_path(resource)),
-        "format": resource.format,
-        "content": resource.content,
-        "file_count": resource.file_count,
-        "file_size": resource.file_size,
-    }
-    present = {name: value for name, value in fields.items() if value not in ("", None)}
-    meta = {"xsi:type": "xnat:resourceCatalog", "isHistory": False}
-    return {"children": [], "data_fields": present, "meta": meta}

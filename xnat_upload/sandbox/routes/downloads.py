@@ -136,6 +136,13 @@ def _named_files(request: Request, resource: Resource) -> Iterator[tuple[str, Pa
         folder = f"{session.label}/scans/{owner.scan_id}{f'-{kind}' if kind else ''}"
     elif owner.level == "experiments":
         folder = archive.sessions[owner.id].label
+    elif owner.level == "reconstructions":
+        folder = f"{archive.sessions[owner.id].label}/reconstructions/{owner.reconstruction_id}/{owner.direction}"
+    elif owner.level == "assessors":
+        assessor = archive.sessions[owner.id]
+        folder = f"{assessor.label}/{owner.direction}"
+        if "assessor" not in request.params and request.params.get("experiment") not in (assessor.id, assessor.label):
+            folder = f"{archive.sessions[assessor.assessed_id].label}/assessors/{assessor.id}/{owner.direction}"
     else:
         folder = owner.id
     catalog_path = archive.catalog_path(resource)

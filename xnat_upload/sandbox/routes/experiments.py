@@ -25,6 +25,7 @@ from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import (
     can_edit_session,
     can_read_item,
+    readable_image_session,
     readable_project,
     readable_session,
     readable_subject,
@@ -122,7 +123,8 @@ def _find(request: Request) -> tuple[Project | None, Session | None]:
     project = readable_project(request, params["project"]) if "project" in params else None
     if "subject" in params and project is None:
         raise Refusal(404)
-    return project, readable_session(request, params["experiment"], project)
+    find = readable_image_session if "subject" in params else readable_session
+    return project, find(request, params["experiment"], project)
 
 
 def _missing(request: Request) -> Refusal:

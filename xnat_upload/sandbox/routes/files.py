@@ -12,7 +12,7 @@ from xnat_upload.sandbox.routes.downloads import archive_answer, file_answer, is
 from xnat_upload.sandbox.routes.request import Request
 from xnat_upload.sandbox.routes.resources import find_resources, info_from, labels_in, resources_below
 from xnat_upload.sandbox.routes.tables import Table, table_answer
-from xnat_upload.sandbox.routes.targets import Target, can_delete_owner, can_edit_owner, resolve
+from xnat_upload.sandbox.routes.targets import Target, can_delete_owner, can_edit_owner, part_uri, resolve
 from xnat_upload.sandbox.store.catalog import Catalog, CatalogUnreadableError, Entry
 from xnat_upload.sandbox.store.files import Writing, matching_entry, put_files, served_path
 from xnat_upload.sandbox.store.records import Owner, Resource
@@ -69,7 +69,7 @@ def _list(request: Request, target: Target, resources: list[Resource], folder: s
     for resource in resources:
         catalog = _catalog(request, resource, is_single=is_single)
         catalog_path = request.archive.catalog_path(resource)
-        base = _base_uri(target, resource, is_single=is_single)
+        base = _base_uri(request, target, resource, is_single=is_single)
         for entry in catalog.entries.values():
             if not entry.uri.startswith(folder) or not _is_wanted(request, entry):
                 continue
@@ -128,13 +128,13 @@ class _NotFoundQuietly(_NotFound):
         self.answer = Answer(self.status, (*RESTLET_HEADERS, ("content-type", "text/plain;charset=ISO-8859-1")))
 
 
-def _base_uri(target: Target, resource: Resource, *, is_single: bool) -> str:
+def _base_uri(request: Request, target: Target, resource: Resource, *, is_single: bool) -> str:
     if is_single:
         return f"{target.base_uri}/resources/{resource.id}/files"
     # Over several resources the address comes from SQL, and lacks /data (docs/xnat/listings.md, "Addresses in a list").
     owner = resource.owner
-    if owner.level == "scans":
-        return f"/experiments/{owner.id}/scans/{owner.scan_id}/resources/{resource.id}/files"
+    if owner.level in ("scans", "reconstructions", "assessors"):
+        return f"{part_uri(request, owner)}/resources/{resource.id}/files"
     if owner.level == "subjects" and target.subject:
         return f"/projects/{target.subject.project}/subjects/{owner.id}/resources/{resource.id}/files"
     return f"/{owner.level}/{owner.id}/resources/{resource.id}/files"

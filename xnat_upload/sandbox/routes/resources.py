@@ -12,6 +12,7 @@ from xnat_upload.sandbox.routes.targets import Target, can_delete_owner, can_edi
 from xnat_upload.sandbox.routes.xmlbody import xml_item
 from xnat_upload.sandbox.store.catalog import CatalogUnreadableError
 from xnat_upload.sandbox.store.files import FileInfo, with_stats
+from xnat_upload.sandbox.store.layout import owners_in
 from xnat_upload.sandbox.store.records import Owner, Resource
 from xnat_upload.sandbox.store.resources import create_resource, delete_resource
 
@@ -53,11 +54,12 @@ def list_resources(request: Request) -> Answer:
 
 
 def resources_below(request: Request, owners: list[Owner], *, with_scans: bool) -> list[Resource]:
-    """All resources of some folders, with those of a session's scans where they count."""
+    """All resources of some folders, with those of what is in a session where they count."""
     archive = request.archive
     if with_scans:
+        # Of what has two lists of resources, only the second one counts here (XNATTemplate.loadCatalogs).
         sessions = [archive.sessions[owner.id] for owner in owners]
-        return [one for session in sessions for one in archive.resources_of_session(session)]
+        owners = [one for session in sessions for one in owners_in(archive, session) if one.direction == "out"]
     return [resource for owner in owners for resource in archive.resources_of(owner)]
 
 
@@ -67,6 +69,12 @@ def _row(request: Request, resource: Resource) -> list[str | int | None]:
     if owner.level == "scans":
         scan = request.archive.scan(request.archive.sessions[owner.id], owner.scan_id)
         category, category_id, description = "scans", owner.scan_id, (scan.fields.get("type", "") if scan else "")
+    elif owner.level == "reconstructions":
+        one = request.archive.reconstruction(request.archive.sessions[owner.id], owner.reconstruction_id)
+        category, category_id = "reconstructions", owner.reconstruction_id
+        description = one.fields.get("type", "") if one else ""
+    elif owner.level == "assessors":
+        category, category_id, description = "assessors", owner.id, request.archive.sessions[owner.id].xsi_type
     elif owner.level == "experiments":
         category_id = owner.id
     return [
@@ -107,8 +115,7 @@ def _owners_in_reach(request: Request, target: Target) -> list[Owner]:
     owners = list(target.owners)
     for owner in target.owners:
         if owner.level == "experiments":
-            session = request.archive.sessions[owner.id]
-            owners += [Owner("scans", session.id, scan.id) for scan in request.archive.scans_of(session)]
+            owners += owners_in(request.archive, request.archive.sessions[owner.id])[1:]
     return owners
 
 

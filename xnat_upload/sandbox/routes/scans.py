@@ -21,8 +21,8 @@ from xnat_upload.sandbox.routes.schema import (
 from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import (
     can_edit_session,
+    readable_image_session,
     readable_project,
-    readable_session,
     readable_subject,
 )
 from xnat_upload.sandbox.routes.xmlbody import xml_item
@@ -33,7 +33,8 @@ from xnat_upload.sandbox.store.records import Scan, Session
 LIST_COLUMNS = ("xnat_imagescandata_id", "ID", "type", "quality", "xsiType", "note", "series_description")
 
 
-def _listed_session(request: Request) -> Session:
+def listed_session(request: Request) -> Session:
+    """Find the session of a list of what is in it (§4.1)."""
     params = request.params
     project = None
     if "project" in params:
@@ -43,7 +44,7 @@ def _listed_session(request: Request) -> Session:
             raise Refusal(500)
         if readable_subject(request, params["subject"], project) is None:
             raise Refusal(404)
-    session = readable_session(request, params["experiment"], project)
+    session = readable_image_session(request, params["experiment"], project)
     if session is None:
         raise Refusal(404 if project else 500)
     return session
@@ -51,7 +52,7 @@ def _listed_session(request: Request) -> Session:
 
 def list_scans(request: Request) -> Answer:
     """``GET …/scans``; filters are ignored."""
-    session = _listed_session(request)
+    session = listed_session(request)
     known = {*LIST_COLUMNS, *SCAN_FIELDS}
     columns = chosen_columns(request.query, known, LIST_COLUMNS)
     if "ID" not in columns:
@@ -69,14 +70,14 @@ def list_scans(request: Request) -> Answer:
     return table_answer(Table(columns=(*columns, "URI"), rows=rows), request)
 
 
-def _session(request: Request) -> Session | None:
+def session_of(request: Request) -> Session | None:
     """Find the session; an unknown project or subject in the path is passed over.
 
     See docs/xnat/scans-and-resources.md, "One scan".
     """
     params = request.params
     project = readable_project(request, params["project"]) if "project" in params else None
-    session = readable_session(request, params["experiment"], project)
+    session = readable_image_session(request, params["experiment"], project)
     if session and project and project.id not in (session.project, *session.shares):
         session = None
     return session
@@ -84,7 +85,7 @@ def _session(request: Request) -> Session | None:
 
 def read_scan(request: Request) -> Answer:
     """``GET …/scans/{ID}``; an unknown tail is ignored."""
-    session = _session(request)
+    session = session_of(request)
     scan = request.archive.scan(session, request.params["scan"]) if session else None
     if scan is None:
         raise Refusal(404, "Unable to find the specified scan.")
@@ -100,7 +101,7 @@ def put_scan(request: Request) -> Answer:
     if tail and not tail.startswith("projects/"):
         raise Refusal(400)
     item = xml_item(request)
-    session = _session(request)
+    session = session_of(request)
     name = request.params["scan"]
     existing = request.archive.scan(session, name) if session else None
     xsi_type = item.xsi_type if item else _type_from_query(request)
@@ -178,7 +179,7 @@ def check_scan_id(scan_id: str) -> None:
 
 def post_scan(request: Request) -> Answer:
     """``POST …/scans``: 409 if it exists, otherwise 200 with its address."""
-    session = _listed_session(request)
+    session = listed_session(request)
     xsi_type = _type_from_query(request) or session.xsi_type.replace("Session", "Scan")
     if xsi_type in ALL_TYPES and xsi_type not in SCAN_TYPES:
         raise Refusal(422, "Only Scan documents can be PUT to this address.")
@@ -208,7 +209,7 @@ def remove_scan(request: Request) -> Answer:
     """``DELETE …/scans/{ID}``."""
     if request.tail.strip("/"):
         raise Refusal(400)
-    session = _session(request)
+    session = session_of(request)
     scan = request.archive.scan(session, request.params["scan"]) if session else None
     if session is None or scan is None:
         raise Refusal(404, "Unable to find the specified scan.")

@@ -14,8 +14,15 @@ STEMS_OF_BOTH = (
 SCAN_TYPES = frozenset(f"xnat:{stem}ScanData" for stem in (*STEMS_OF_BOTH, "mrs", "rtImage", "sc", "seg", "voiceAudio"))
 SESSION_TYPES = frozenset(f"xnat:{stem}SessionData" for stem in (*STEMS_OF_BOTH, "petmr", "rt"))
 ABSTRACT_SCAN_TYPE = "xnat:imageScanData"
-OTHER_TYPES = frozenset({"xnat:projectData", "xnat:subjectData", "xnat:resourceCatalog", "xnat:imageSessionData"})
-ALL_TYPES = SCAN_TYPES | SESSION_TYPES | OTHER_TYPES | {ABSTRACT_SCAN_TYPE}
+ASSESSOR_TYPES = frozenset({
+    "xnat:imageAssessorData", "xnat:mrAssessorData", "xnat:petAssessorData", "xnat:qcAssessmentData",
+    "xnat:qcManualAssessorData",
+})  # fmt: skip
+RECONSTRUCTION_TYPE = "xnat:reconstructedImageData"
+OTHER_TYPES = frozenset({
+    "xnat:projectData", "xnat:subjectData", "xnat:resourceCatalog", "xnat:imageSessionData", RECONSTRUCTION_TYPE,
+})  # fmt: skip
+ALL_TYPES = SCAN_TYPES | SESSION_TYPES | ASSESSOR_TYPES | OTHER_TYPES | {ABSTRACT_SCAN_TYPE}
 
 # The stems that XNAT's own schema does not write in capitals throughout.
 PROPER_STEMS = {
@@ -24,6 +31,15 @@ PROPER_STEMS = {
     "rtImage": "RTImage",
     "seg": "Seg",
     "voiceAudio": "VoiceAudio",
+}
+
+PROPER_ELEMENTS = {
+    "xnat:qcAssessmentData": "xnat:QCAssessment",
+    "xnat:qcManualAssessorData": "xnat:QCManualAssessment",
+    "xnat:imageAssessorData": "xnat:imageAssessorData",
+    "xnat:mrAssessorData": "xnat:mrAssessorData",
+    "xnat:petAssessorData": "xnat:petAssessorData",
+    RECONSTRUCTION_TYPE: "xnat:ReconstructedImage",
 }
 
 SCAN_FIELDS = (
@@ -38,6 +54,12 @@ SESSION_FIELDS = (
     "session_type", "visit", "original", "prearchivePath",
 )  # fmt: skip
 SESSION_ATTRIBUTES = frozenset({"UID", "modality", "visit_id", "session_type"})
+ASSESSOR_FIELDS = (
+    "date", "time", "note", "visit_id", "validation_method", "validation_status", "validation_date",
+    "validation_notes", "type", "rater", "comments", "pass",
+)  # fmt: skip
+ASSESSOR_ATTRIBUTES = frozenset({"visit_id", "type"})
+RECONSTRUCTION_FIELDS = ("type", "baseScanType")
 SUBJECT_FIELDS = (
     "group", "src", "gender", "handedness", "dob", "yob", "age", "note", "education", "race", "ethnicity",
     "height", "weight",
@@ -49,6 +71,8 @@ PROJECT_FIELDS = (
 
 def root_element(xsi_type: str) -> str:
     """Give the XML root of a type: ``xnat:mrSessionData`` is written ``xnat:MRSession``."""
+    if xsi_type in PROPER_ELEMENTS:
+        return PROPER_ELEMENTS[xsi_type]
     prefix, _, name = xsi_type.partition(":")
     for suffix in ("Session", "Scan"):
         if name.endswith(f"{suffix}Data"):

@@ -6,14 +6,23 @@ import re
 
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty
 from xnat_upload.sandbox.routes.request import Request
-from xnat_upload.sandbox.routes.targets import can_edit_owner, readable_project, readable_session, readable_subject
+from xnat_upload.sandbox.routes.targets import (
+    PART_FINDERS,
+    can_edit_owner,
+    owner_of,
+    readable_project,
+    readable_session,
+    readable_subject,
+)
+from xnat_upload.sandbox.store.layout import resources_in
 from xnat_upload.sandbox.store.records import Owner, Resource
 from xnat_upload.sandbox.store.resources import REFRESH_OPERATIONS, refresh
 
 ARCHIVE_URI = re.compile(
     r"(?:/data)?/archive"
     r"(?:/projects/(?P<project>[^/]+))?(?:/subjects/(?P<subject>[^/]+))?(?:/experiments/(?P<experiment>[^/]+))?"
-    r"(?:/scans/(?P<scan>[^/]+))?(?:/resources/(?P<resource>[^/]+))?/?$"
+    r"(?:/(?P<kind>scans|reconstructions|assessors)/(?P<part>[^/]+)(?:/(?P<direction>in|out))?)?"
+    r"(?:/resources/(?P<resource>[^/]+))?/?$"
 )
 
 
@@ -42,9 +51,14 @@ def _resources_at(request: Request, uri: str) -> list[Resource]:
     if parts["experiment"]:
         if session is None:
             raise Refusal(400, f"Malformed URI: {uri}")
-        owner = Owner("scans", session.id, parts["scan"]) if parts["scan"] else Owner("experiments", session.id)
-        whole = not parts["scan"] and not parts["resource"]
-        found = archive.resources_of_session(session) if whole else archive.resources_of(owner)
+        if parts["kind"]:
+            named = PART_FINDERS[parts["kind"]](request, session, parts["part"])
+            owners = [owner_of(one, parts["direction"] or "out") for one in named]
+            found = [one for owner in owners for one in archive.resources_of(owner)]
+        elif parts["resource"]:
+            found = archive.resources_of(owner_of(session))
+        else:
+            found = resources_in(archive, session)
     elif subject:
         found = archive.resources_of(Owner("subjects", subject.id))
     elif project:

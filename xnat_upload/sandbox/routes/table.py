@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from xnat_upload.sandbox.routes import (
+    assessors,
     experiments,
     files,
     login,
     pages,
     projects,
+    reconstructions,
     resources,
     scans,
     search,
@@ -67,6 +69,21 @@ EXPERIMENT = Noun(
 )
 SCAN_LIST = Noun({"GET": scans.list_scans, "POST": scans.post_scan}, LIST)
 SCAN = Noun({"GET": scans.read_scan, "PUT": scans.put_scan, "DELETE": scans.remove_scan}, ITEM)
+RECONSTRUCTION_LIST = Noun(
+    {"GET": reconstructions.list_reconstructions, "POST": reconstructions.post_reconstruction}, LIST
+)
+RECONSTRUCTION = Noun(
+    {
+        "GET": reconstructions.read_reconstruction,
+        "PUT": reconstructions.put_reconstruction,
+        "DELETE": reconstructions.remove_reconstruction,
+    },
+    ITEM,
+)
+ASSESSOR_LIST = Noun({"GET": assessors.list_assessors, "POST": assessors.post_assessor}, LIST)
+ASSESSOR = Noun(
+    {"GET": assessors.read_assessor, "PUT": assessors.put_assessor, "DELETE": assessors.remove_assessor}, ITEM
+)
 RESOURCE_LIST = Noun(
     {
         "GET": resources.list_resources,
@@ -95,8 +112,11 @@ FILES = Noun(
 )
 
 SCANS_OF = ("/projects/{project}/subjects/{subject}/experiments/{experiment}", "/experiments/{experiment}")
+PARTS_OF_SESSIONS = ("scans/{scan}", "reconstructions/{reconstruction}", "assessors/{assessor}")
 OWNERS = (
-    *(f"{session}/scans/{{scan}}" for session in SCANS_OF),
+    # Restlet's third segment is {TYPE}: "in" and "out" are what it is good for.
+    *(f"{session}/{part}/{{direction}}" for session in SCANS_OF for part in PARTS_OF_SESSIONS[1:]),
+    *(f"{session}/{part}" for session in SCANS_OF for part in PARTS_OF_SESSIONS),
     *SCANS_OF,
     "/projects/{project}/experiments/{experiment}",
     "/projects/{project}/subjects/{subject}",
@@ -112,6 +132,10 @@ ARCHIVE: dict[str, Noun] = {
     **{f"{owner}/resources": RESOURCE_LIST for owner in OWNERS},
     **{f"{session}/scans/{{scan}}": SCAN for session in SCANS_OF},
     **{f"{session}/scans": SCAN_LIST for session in SCANS_OF},
+    **{f"{session}/reconstructions/{{reconstruction}}": RECONSTRUCTION for session in SCANS_OF},
+    **{f"{session}/reconstructions": RECONSTRUCTION_LIST for session in SCANS_OF},
+    **{f"{session}/assessors/{{assessor}}": ASSESSOR for session in SCANS_OF},
+    **{f"{session}/assessors": ASSESSOR_LIST for session in SCANS_OF},
     "/projects/{project}/subjects/{subject}/experiments/{experiment}": EXPERIMENT,
     "/projects/{project}/subjects/{subject}/experiments": EXPERIMENT_LIST,
     "/projects/{project}/users/{group}/{user}": MEMBER,

@@ -1,7 +1,6 @@
-"""The archive: its records, and where each of them lies on disk.
+"""The archive: its records.
 
-The layout is XNAT's: ``archive/<project>/arc001/<session label>/SCANS/<scan>/<resource>``
-and so on.  Records live in memory and change under one lock; files and catalogs do
+Records live in memory and change under one lock; files and catalogs do
 not, so that writers of different resources never wait for each other.
 """
 
@@ -20,6 +19,7 @@ from xnat_upload.sandbox.store.records import (
     GUEST,
     Owner,
     Project,
+    Reconstruction,
     Record,
     Resource,
     Scan,
@@ -63,6 +63,7 @@ class Archive:
         self._subject_ids: dict[tuple[str, str], str] = {}
         self._session_ids: dict[tuple[str, str], str] = {}
         self._scans: dict[str, dict[str, Scan]] = {}
+        self._reconstructions: dict[str, dict[str, Reconstruction]] = {}
         self._resources: dict[Owner, dict[int, Resource]] = {}
         self._owners: dict[int, Owner] = {}
         self._highest = {"S": 0, "E": 0}
@@ -75,7 +76,8 @@ class Archive:
                 (self.save if action == "save" else self.remove)(record)
             self._journal = journal
         numbers = list(self._owners)
-        numbers += [scan.row_id for scans in self._scans.values() for scan in scans.values()]
+        for table in (self._scans, self._reconstructions):
+            numbers += [row.row_id for rows in table.values() for row in rows.values()]
         self._row_ids = itertools.count(max(numbers, default=0) + 1)
 
     @property
@@ -117,6 +119,8 @@ class Archive:
                     self._note_number("E", record.id)
                 case Scan():
                     self._scans.setdefault(record.session_id, {})[record.id] = record
+                case Reconstruction():
+                    self._reconstructions.setdefault(record.session_id, {})[record.id] = record
                 case Resource():
                     self._resources.setdefault(record.owner, {})[record.id] = record
                     self._owners[record.id] = record.owner
@@ -142,6 +146,8 @@ class Archive:
                         self._session_ids.pop(name, None)
                 case Scan():
                     del self._scans[record.session_id][record.id]
+                case Reconstruction():
+                    del self._reconstructions[record.session_id][record.id]
                 case Resource():
                     self._resources[record.owner].pop(record.id, None)
                     self._owners.pop(record.id, None)
@@ -186,11 +192,29 @@ class Archive:
         with self.lock:
             return [one for one in self.subjects.values() if project.id in (one.project, *one.shares)]
 
-    def sessions_of(self, project: Project) -> list[Session]:
-        """All sessions a project owns or is given a share in."""
+    def experiments_of(self, project: Project) -> list[Session]:
+        """All sessions and assessors a project owns or is given a share in."""
         with self.lock:
-            everything = self.sessions.values()
-            return [one for one in everything if one.project == project.id or project.id in one.shares]
+            return [one for one in self.sessions.values() if project.id in (one.project, *one.shares)]
+
+    def sessions_of(self, project: Project) -> list[Session]:
+        """Those of them that are sessions."""
+        return [one for one in self.experiments_of(project) if not one.assessed_id]
+
+    def assessors_of(self, session: Session) -> list[Session]:
+        """All assessors of a session."""
+        with self.lock:
+            return [one for one in self.sessions.values() if one.assessed_id == session.id]
+
+    def reconstruction(self, session: Session, reconstruction_id: str) -> Reconstruction | None:
+        """Find a reconstruction by its ID."""
+        with self.lock:
+            return self._reconstructions.get(session.id, {}).get(reconstruction_id)
+
+    def reconstructions_of(self, session: Session) -> list[Reconstruction]:
+        """All reconstructions of a session."""
+        with self.lock:
+            return list(self._reconstructions.get(session.id, {}).values())
 
     def scans_of(self, session: Session) -> list[Scan]:
         """All scans of a session."""
@@ -206,12 +230,6 @@ class Archive:
         """All resources in one folder."""
         with self.lock:
             return list(self._resources.get(owner, {}).values())
-
-    def resources_of_session(self, session: Session) -> list[Resource]:
-        """All resources of a session and of its scans."""
-        owners = [Owner("experiments", session.id)]
-        owners += [Owner("scans", session.id, scan.id) for scan in self.scans_of(session)]
-        return [resource for owner in owners for resource in self.resources_of(owner)]
 
     def resource(self, resource_id: int) -> Resource | None:
         """Find a resource by its number."""
@@ -253,25 +271,11 @@ class Archive:
         if number.isdigit():
             self._highest[letter] = max(self._highest[letter], int(number))
 
-    def folder_of(self, owner: Owner) -> Path:
-        """Give the folder in which the resources of `owner` are sub-folders."""
-        with self.lock:
-            project = self.archive_folder / self.project_of(owner).id
-            match owner.level:
-                case "projects":
-                    return project / "resources"
-                case "subjects":
-                    return project / "subjects" / self.subjects[owner.id].label
-                case "experiments":
-                    return project / "arc001" / self.sessions[owner.id].label / "RESOURCES"
-                case "scans":
-                    return project / "arc001" / self.sessions[owner.id].label / "SCANS" / owner.scan_id
-
     def catalog_path(self, resource: Resource) -> Path:
         """Give the catalog file of a resource."""
         return self.archive_folder / resource.catalog
 
     def all_sessions(self) -> Iterator[Session]:
-        """Every session of the site, in the order in which they were made."""
+        """Every session of the site, without assessors, in the order in which they were made."""
         with self.lock:
-            return iter(list(self.sessions.values()))
+            return iter([one for one in self.sessions.values() if not one.assessed_id])

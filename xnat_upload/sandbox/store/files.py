@@ -19,6 +19,7 @@ from xnat_upload.sandbox.store import extraction
 from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.catalog import Catalog, Entry
 from xnat_upload.sandbox.store.disk import Disk, Written
+from xnat_upload.sandbox.store.layout import folder_of
 from xnat_upload.sandbox.store.records import Owner, Resource
 from xnat_upload.sandbox.store.zipstream import Member
 
@@ -96,7 +97,7 @@ def find_resource(archive: Archive, owner: Owner, label: str | None) -> Resource
 
 def _unsaved_resource(archive: Archive, owner: Owner, label: str | None, info: FileInfo) -> Resource:
     name = label if label is not None else datetime.now().strftime("%Y%m%d_%H%M%S")
-    folder = archive.folder_of(owner) / name
+    folder = folder_of(archive, owner) / name
     # Named after the label, where PUT resource names it after the scan: two catalogs in one
     # folder is how the race of the two ends (docs/xnat/at-once.md, "Two that make one resource").
     catalog = folder / f"{name}_catalog.xml"

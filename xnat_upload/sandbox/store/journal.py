@@ -12,9 +12,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from xnat_upload.sandbox.store.records import Owner, Project, Record, Resource, Scan, Session, Subject, User
+from xnat_upload.sandbox.store.records import (
+    Owner,
+    Project,
+    Reconstruction,
+    Record,
+    Resource,
+    Scan,
+    Session,
+    Subject,
+    User,
+)
 
-KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (User, Project, Subject, Session, Scan, Resource)}
+KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (User, Project, Subject, Session, Scan, Reconstruction, Resource)
+}
 
 
 class Journal:

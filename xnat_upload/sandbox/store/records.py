@@ -60,13 +60,17 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """An experiment; ``shares`` maps each further project onto the label it has there, ``""`` for none of its own."""
+    """An experiment: an image session, or an assessor of the session ``assessed_id``, which has no subject.
+
+    ``shares`` maps each further project onto the label it has there, ``""`` for none of its own.
+    """
 
     id: str
     xsi_type: str
     project: str
     subject_id: str
     label: str
+    assessed_id: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
     shares: Mapping[str, str] = field(default_factory=dict)
     insert_date: str = ""
@@ -88,13 +92,33 @@ class Scan:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reconstruction:
+    """A reconstructed image of a session."""
+
+    row_id: int
+    session_id: str
+    id: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+Direction = Literal["in", "out"]
+"""Which of the two lists of an assessor or a reconstruction a resource stands in."""
+
+
 @dataclass(frozen=True)
 class Owner:
-    """The item whose folder a resource lies in: its level, its global ID and, for a scan, the scan ID."""
+    """The item whose folder a resource lies in.
 
-    level: Literal["projects", "subjects", "experiments", "scans"]
+    `id` is its global ID; what has none, a scan or a reconstruction, has the session's
+    and its own one beside it.
+    """
+
+    level: Literal["projects", "subjects", "experiments", "scans", "assessors", "reconstructions"]
     id: str
     scan_id: str = ""
+    reconstruction_id: str = ""
+    direction: Direction = "out"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,4 +141,4 @@ class Resource:
     file_size: int | None = None
 
 
-Record: TypeAlias = User | Project | Subject | Session | Scan | Resource
+Record: TypeAlias = User | Project | Subject | Session | Scan | Reconstruction | Resource

@@ -14,6 +14,7 @@ from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.catalog import Catalog, Entry
 from xnat_upload.sandbox.store.disk import Disk
 from xnat_upload.sandbox.store.files import FileInfo, default_content, is_cataloguable, with_stats
+from xnat_upload.sandbox.store.layout import folder_of
 from xnat_upload.sandbox.store.records import Owner, Resource
 
 REFRESH_OPERATIONS = frozenset({"append", "checksum", "delete", "populateStats"})
@@ -26,8 +27,8 @@ def create_resource(archive: Archive, owner: Owner, label: str, info: FileInfo) 
     So of two creators at once the second truncates the first one's catalog (docs/xnat/at-once.md, "Two that make one
     resource"), and the two rows become one because its URI is unique.
     """
-    name = owner.scan_id if owner.level == "scans" else label
-    path = archive.folder_of(owner) / label / f"{name}_catalog.xml"
+    name = owner.scan_id or owner.reconstruction_id or label
+    path = folder_of(archive, owner) / label / f"{name}_catalog.xml"
     archive.catalogs.truncate(path, catalog_id=name)
     relative = str(path.relative_to(archive.archive_folder))
     with archive.lock:
