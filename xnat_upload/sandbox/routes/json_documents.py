@@ -1,4 +1,7 @@
-"""One item as JSON: its fields, and its children under the names of their elements (read contract, §3.3)."""
+"""One item as JSON: its fields, and its children under the names of their elements.
+
+docs/xnat/projects-and-sessions.md, "The session as XML and JSON".
+"""
 
 from __future__ import annotations
 
