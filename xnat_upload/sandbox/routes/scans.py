@@ -34,7 +34,7 @@ LIST_COLUMNS = ("xnat_imagescandata_id", "ID", "type", "quality", "xsiType", "no
 
 
 def listed_session(request: Request) -> Session:
-    """Find the session of a list of what is in it (§4.1)."""
+    """Find the session of a list of what is in it (docs/xnat/scans-and-resources.md, "The list of scans")."""
     params = request.params
     project = None
     if "project" in params:
