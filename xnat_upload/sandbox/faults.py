@@ -2,21 +2,20 @@
 
 Each fault is a value that says what happens and to which requests: by method, by a
 regular expression searched in the raw path, from the n-th match on, `times` times
-(``None``: until it is removed), or to a reproducible share of them.
+(``None``: until it is removed), or to a reproducible share of them.  Several may be
+in at the same time, and one request may meet several.
 
     >>> from xnat_upload.sandbox.faults import LoseAnswer
     >>> LoseAnswer(method="PUT", path="/files/", nth=3)
-    LoseAnswer(method='PUT', path='/files/', nth=3, times=1, share=None, seed=0)
+    LoseAnswer(method='PUT', path='/files/', nth=3, times=1, share=None, seed=0, reset=False)
 """
 
 from __future__ import annotations
 
-import random
-import re
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
+from typing import Literal
+
+from xnat_upload.sandbox.store.disk import Point
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,9 @@ class Fault:
     seed: int = field(default=0, kw_only=True)
 
 
+# Somebody else answers
+
+
 @dataclass(frozen=True)
 class Refuse(Fault):
     """Answer with `status` instead of doing anything; the body is not read."""
@@ -57,20 +59,81 @@ class Refuse(Fault):
 
 
 @dataclass(frozen=True)
-class DropBefore(Fault):
+class AnswerPage(Fault):
+    """Answer with a web page instead of doing anything, as a portal or a proxy in front does."""
+
+    status: int = 200
+    html: str = "<!DOCTYPE html><html><body><h1>Please log in</h1></body></html>"
+
+
+@dataclass(frozen=True)
+class RepeatRequest(Fault):
+    """Do the request twice, as a proxy does that got no answer to the first, and give the second answer.
+
+    Parameters
+    ----------
+    at_once : bool
+        Begin the second while the first is still under way, instead of after it.
+    """
+
+    at_once: bool = field(default=False, kw_only=True)
+
+
+# The line breaks
+
+
+@dataclass(frozen=True)
+class Drop(Fault):
+    """A broken connection; with `reset` the client gets a TCP reset (RST) instead of an orderly end (FIN)."""
+
+    reset: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class DropBefore(Drop):
     """Close the connection as soon as the request line is there."""
 
 
 @dataclass(frozen=True)
-class DropDuring(Fault):
+class DropDuring(Drop):
     """Close the connection when `after_bytes` of the body have been read; they may be on disk."""
 
     after_bytes: int
 
 
 @dataclass(frozen=True)
-class DropAfter(Fault):
+class DropAfter(Drop):
     """Read the whole body, do nothing with it, and close the connection without an answer."""
+
+
+@dataclass(frozen=True)
+class DropAt(Drop):
+    """Close the connection when the request reaches `point`; the archive goes on with what it has received.
+
+    Parameters
+    ----------
+    point : Point
+        One of the steps of a request, see `xnat_upload.sandbox.store.disk.Point`.
+    within : str
+        Only at a path that contains this: the file or catalog on disk, or the request's own path for
+        the body and the answer.
+    """
+
+    point: Point
+    within: str = field(default="", kw_only=True)
+
+
+@dataclass(frozen=True)
+class KillAt(DropAt):
+    """End the request at `point` as a killed server does: connection closed, nothing more done or tidied up."""
+
+
+@dataclass(frozen=True)
+class LoseAnswer(Drop):
+    """Do the work, and close the connection instead of answering."""
+
+
+# The answer is slow or strange
 
 
 @dataclass(frozen=True)
@@ -81,8 +144,96 @@ class AnswerLate(Fault):
 
 
 @dataclass(frozen=True)
-class LoseAnswer(Fault):
-    """Do the work, and close the connection instead of answering."""
+class OddAnswer(Fault):
+    """Do the work, spell the answer strangely, and close the connection.
+
+    Parameters
+    ----------
+    seconds_between : float
+        The pause before each piece.
+    """
+
+    seconds_between: float = field(default=0, kw_only=True)
+
+
+@dataclass(frozen=True)
+class DripAnswer(OddAnswer):
+    """Send the answer byte by byte, from its status line, its headers or its body on.
+
+    Parameters
+    ----------
+    part : {"status line", "headers", "body"}
+        Where the dripping begins; what comes before is sent at once.
+    bytes_at_once : int
+        How much each drop holds.
+    """
+
+    part: Literal["status line", "headers", "body"] = "body"
+    bytes_at_once: int = field(default=1, kw_only=True)
+
+
+@dataclass(frozen=True)
+class InterimAnswers(OddAnswer):
+    """Send interim answers (100, 102, 103 …) before the real one.
+
+    Parameters
+    ----------
+    status : int
+        Their status.
+    count : int, optional
+        How many; ``None``: for ever.
+    """
+
+    status: int = 102
+    count: int | None = 1
+
+
+@dataclass(frozen=True)
+class EndlessTrailers(OddAnswer):
+    """Send the answer in chunks, and header lines behind the last chunk for ever."""
+
+
+@dataclass(frozen=True)
+class ContentLength(OddAnswer):
+    """Give the answer this Content-Length, such as one of 5,000 digits."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class ChunkSize(OddAnswer):
+    """Send the answer as one chunk of this size, such as ``-5``."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class GzipBomb(OddAnswer):
+    """Answer 200 with `start`, then `filling` over and over, so packed that `unpacked_bytes` cost some kilobytes."""
+
+    unpacked_bytes: int = 4 << 30
+    start: bytes = b'{"ResultSet":{"Result":['
+    filling: bytes = b"{},"
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True)
+class AnswerBytes(OddAnswer):
+    """Send exactly these bytes in place of the answer, then `again` over and over, if it is given."""
+
+    raw: bytes
+    again: bytes = b""
+
+
+@dataclass(frozen=True)
+class SlowLink(Fault):
+    """Carry matching requests over a link of this latency and bandwidth; each has its own."""
+
+    latency_ms: float = 0
+    bandwidth_mbps: float | None = None
+
+
+# The archive itself
 
 
 @dataclass(frozen=True)
@@ -109,77 +260,6 @@ class CatalogConflict(Fault):
 
 @dataclass(frozen=True)
 class DiskFull(Fault):
-    """Have no space left once `after_bytes` of this request are on disk."""
+    """Have no space left once `after_bytes` of this request are on disk: 500, the file cut, the catalog as it was."""
 
     after_bytes: int
-
-
-@dataclass(frozen=True)
-class SlowLink(Fault):
-    """Carry matching requests over a link of this latency and bandwidth; each has its own."""
-
-    latency_ms: float = 0
-    bandwidth_mbps: float | None = None
-
-
-class InjectedFault:
-    """The handle of a fault that was put in: counts it and takes it out again."""
-
-    def __init__(self, fault: Fault, forget: Callable[[InjectedFault], None]) -> None:
-        self.fault = fault
-        self.matched = 0
-        self.struck = 0
-        self._forget = forget
-        self._pattern = re.compile(fault.path) if fault.path is not None else None
-        self._random = random.Random(fault.seed)  # noqa: S311 - reproducible on purpose
-
-    def strikes(self, method: str, path: str) -> bool:
-        """Tell whether this request is hit, and count it."""
-        fault = self.fault
-        if fault.method not in (None, method) or (self._pattern and not self._pattern.search(path)):
-            return False
-        self.matched += 1
-        drawn = fault.share is None or self._random.random() < fault.share
-        if not drawn or self.matched < (fault.nth or 1):
-            return False
-        if fault.times is not None and self.struck >= fault.times:
-            return False
-        self.struck += 1
-        return True
-
-    def remove(self) -> None:
-        """Take the fault out; nothing happens if it is out already."""
-        self._forget(self)
-
-    def __enter__(self) -> InjectedFault:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.remove()
-
-
-class FaultPlan:
-    """All faults that are in."""
-
-    def __init__(self) -> None:
-        self._injected: list[InjectedFault] = []
-        self._lock = threading.Lock()
-
-    def inject(self, fault: Fault) -> InjectedFault:
-        """Put a fault in."""
-        injected = InjectedFault(fault, self._remove)
-        with self._lock:
-            self._injected.append(injected)
-        return injected
-
-    def _remove(self, injected: InjectedFault) -> None:
-        with self._lock:
-            if injected in self._injected:
-                self._injected.remove(injected)
-
-    def striking(self, method: str, path: str) -> list[Fault]:
-        """Give the faults that hit this request, in the order in which they were put in."""
-        with self._lock:
-            return [one.fault for one in self._injected if one.strikes(method, path)]

@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from xnat_upload.sandbox.contents import Contents
-from xnat_upload.sandbox.faults import Fault, FaultPlan, InjectedFault
+from xnat_upload.sandbox.faults import Fault
 from xnat_upload.sandbox.holds import Hold, Holds
+from xnat_upload.sandbox.injection import FaultPlan, InjectedFault
 from xnat_upload.sandbox.site import Accessibility, Profile, Role, SiteSettings
 from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.disk import Point
@@ -243,9 +244,14 @@ class Sandbox:
         """Make something go wrong; see `xnat_upload.sandbox.faults`."""
         return self._faults.inject(fault)
 
-    def hold(self, point: Point, *, within: str = "") -> Hold:
-        """Hold the next writer that reaches `point` in a path that contains `within`."""
-        return self._holds.add(point, within=within)
+    def hold(self, point: Point, *, within: str = "", nth: int = 1) -> Hold:
+        """Hold the `nth` request from now on that reaches `point` in a path that contains `within`.
+
+        The path is that of the file or the catalog on disk; for ``body-half-received``,
+        ``body-received`` and ``answer-ready`` it is the request's own.  The points are told in
+        `xnat_upload.sandbox.store.disk.Point`.
+        """
+        return self._holds.add(point, within=within, nth=nth)
 
     def forget_sessions(self) -> None:
         """Make every JSESSIONID void, as a restart of the server does."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 import zlib
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from xnat_upload.sandbox.routes.answers import Refusal
 from xnat_upload.sandbox.routes.request import Request
-from xnat_upload.sandbox.store.disk import Written
 from xnat_upload.sandbox.store.extraction import gunzipped
 from xnat_upload.sandbox.store.files import Incoming
 
@@ -110,8 +108,6 @@ class _Part:
     headers: dict[bytes, bytes] = field(default_factory=dict)
     file: BinaryIO | None = None
     path: Path | None = None
-    size: int = 0
-    md5: hashlib._Hash = field(default_factory=hashlib.md5)
 
     @property
     def disposition(self) -> dict[bytes, bytes]:
@@ -166,10 +162,7 @@ class _Receiver:
     def _data(self, data: bytes, start: int, end: int) -> None:
         part = self._part
         if part.file is not None:
-            view = memoryview(data)[start:end]
-            part.file.write(view)
-            part.md5.update(view)
-            part.size += end - start
+            part.file.write(memoryview(data)[start:end])
 
     def _close(self) -> None:
         if self._part.file is not None:
@@ -215,8 +208,7 @@ def _parts(request: Request) -> list[Incoming]:
 def _arrived(part: _Part) -> Incoming:
     assert part.path is not None
     name = part.disposition[b"filename"].decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2]
-    written = Written(part.size, part.md5.hexdigest())
-    return Incoming(name=name, blocks=_from_file(part.path), arrived=(part.path, written))
+    return Incoming(name=name, blocks=_from_file(part.path), arrived=part.path)
 
 
 def _from_file(path: Path) -> Iterator[bytes]:
@@ -229,4 +221,4 @@ def discard(files: list[Incoming]) -> None:
     """Remove temporary files that were not moved away."""
     for file in files:
         if file.arrived:
-            file.arrived[0].unlink(missing_ok=True)
+            file.arrived.unlink(missing_ok=True)

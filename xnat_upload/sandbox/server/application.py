@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from xnat_upload.sandbox.faults import FaultPlan
 from xnat_upload.sandbox.holds import Holds
+from xnat_upload.sandbox.injection import FaultPlan
 from xnat_upload.sandbox.routes.answers import Answer
 from xnat_upload.sandbox.routes.table import PAGES, SITE, XAPI, Noun, archive_routes
 from xnat_upload.sandbox.server.authentication import Authentication

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 
 import anyio
 import anyio.to_thread
@@ -14,9 +15,10 @@ from xnat_upload.sandbox.routes.answers import RESTLET_HEADERS, Answer, Refusal,
 from xnat_upload.sandbox.routes.request import Query, Request, negotiate
 from xnat_upload.sandbox.routes.table import Handler, Noun
 from xnat_upload.sandbox.server.body import RequestBody
-from xnat_upload.sandbox.server.faulting import FaultyDisk
+from xnat_upload.sandbox.server.faulty_disk import FaultyDisk
 from xnat_upload.sandbox.server.sending import send_answer
 from xnat_upload.sandbox.store.archive import Archive
+from xnat_upload.sandbox.store.disk import KilledError
 from xnat_upload.sandbox.store.logins import HttpSession, Logins
 
 MAX_THREADS = 200  # Tomcat's maxThreads
@@ -58,7 +60,12 @@ class Dispatcher:
                 return tomcat_page(406)
             variant = chosen
         request = self._request(scope, method, headers, body, variant)
-        answer = await anyio.to_thread.run_sync(_handled, handler, request, limiter=self._threads)
+        body.tell(lambda point: request.disk.reached(point, PurePosixPath(request.path)))
+        try:
+            answer = await anyio.to_thread.run_sync(_handled, handler, request, limiter=self._threads)
+        except KilledError:
+            scope["exchange"].abort(reset=False)
+            return Answer()
         if method not in ("GET", "HEAD") or answer.status >= 400:
             return answer
         answer = _ranged(answer, headers.get("range"))
@@ -81,7 +88,7 @@ class Dispatcher:
             http_session=scope["http_session"],
             archive=self._archive,
             logins=self._logins,
-            disk=FaultyDisk(self._holds, exchange.faults),
+            disk=FaultyDisk(self._holds, exchange.faults, exchange.abort),
             context_path=self._context_path,
         )
 
@@ -121,11 +128,13 @@ def _ranged(answer: Answer, wanted: str | None) -> Answer:
 
 def _handled(handler: Handler, request: Request) -> Answer:
     try:
-        return handler(request)
+        answer = handler(request)
     except Refusal as refusal:
-        return refusal.answer
+        answer = refusal.answer
     except Exception as error:
-        return status_page(500, str(error))
+        answer = status_page(500, str(error))
+    request.disk.reached("answer-ready", PurePosixPath(request.path))
+    return answer
 
 
 class Endpoint:
@@ -137,7 +146,8 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        body = RequestBody(receive, Headers(scope=scope))
+        connection = scope["connection"]
+        body = RequestBody(receive, Headers(scope=scope), is_cut=lambda: connection.is_aborted)
         answer = await self._dispatcher.answer(self._noun, scope, body)
         if scope["method"] == "HEAD" and answer.status >= 400:
             answer = bodyless(answer)

@@ -1,34 +1,34 @@
-"""Making faults happen: on the connection, on the way in, on the way out, and on the disk."""
+"""Making faults happen: on the connection, on the way in, and on the way out."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from pathlib import Path
+import tempfile
+from collections.abc import Awaitable, Callable
+from typing import IO
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xnat_upload.sandbox.faults import (
     AnswerLate,
-    CatalogConflict,
-    DiskFull,
+    AnswerPage,
     DropAfter,
     DropBefore,
     DropDuring,
-    Fault,
-    FaultPlan,
-    FlipByte,
     LoseAnswer,
+    OddAnswer,
     Refuse,
+    RepeatRequest,
     SlowLink,
-    StoreFewer,
 )
-from xnat_upload.sandbox.routes.answers import status_page
+from xnat_upload.sandbox.injection import FaultPlan
+from xnat_upload.sandbox.routes.answers import Answer, status_page
+from xnat_upload.sandbox.server.exchange import Abort, Exchange
 from xnat_upload.sandbox.server.link import Link
+from xnat_upload.sandbox.server.odd_answers import OddSending
 from xnat_upload.sandbox.server.sending import send_answer
-from xnat_upload.sandbox.store.disk import Disk, HoldPoints, Point
+
+SPOOL_BYTES = 1 << 20
 
 
 class Faulting:
@@ -40,18 +40,20 @@ class Faulting:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, as far as the faults let it."""
-        exchange = scope["exchange"]
+        exchange: Exchange = scope["exchange"]
         exchange.faults = self._plan.striking(scope["method"], scope["raw_path"].decode("ascii"))
-        abort: Callable[[], None] = exchange.abort
+        abort = exchange.abort
+        odd: OddSending | None = None
+        repeated: RepeatRequest | None = None
         for fault in exchange.faults:
             match fault:
                 case DropBefore():
-                    abort()
+                    abort(reset=fault.reset)
                     return
                 case DropAfter():
                     while (await receive()).get("more_body", False):
                         pass
-                    abort()
+                    abort(reset=fault.reset)
                     return
                 case Refuse():
                     answer = status_page(fault.status, fault.message)
@@ -59,27 +61,94 @@ class Faulting:
                         answer = answer.with_headers(("retry-after", fault.retry_after))
                     await send_answer(answer, scope, receive, send)
                     return
+                case AnswerPage():
+                    page = Answer(fault.status, (("content-type", "text/html;charset=UTF-8"),), fault.html.encode())
+                    await send_answer(page, scope, receive, send)
+                    return
                 case DropDuring():
-                    receive = _cut(receive, fault.after_bytes, abort)
+                    receive = _cut(receive, fault.after_bytes, abort, reset=fault.reset)
                 case LoseAnswer():
-                    send = _silent(abort)
+                    send = _silent(abort, reset=fault.reset)
                 case AnswerLate():
                     send = _late(send, fault.seconds)
+                case OddAnswer():
+                    odd = OddSending(fault, scope, send)
+                    send = odd.collect
+                case RepeatRequest():
+                    repeated = fault
                 case SlowLink():
                     link = Link(latency_ms=fault.latency_ms, bandwidth_mbps=fault.bandwidth_mbps)
                     await link.delay()
                     receive, send = link.slowed_receive(receive), link.slowed_send(send)
-        await self.app(scope, receive, send)
+        if repeated:
+            await self._twice(scope, receive, send, at_once=repeated.at_once)
+        else:
+            await self.app(scope, receive, send)
+        if odd:
+            await odd.finish()
+
+    async def _twice(self, scope: Scope, receive: Receive, send: Send, *, at_once: bool) -> None:
+        async def nobody_listens(message: Message) -> None:
+            pass
+
+        with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as body:
+            while (message := await receive())["type"] != "http.disconnect":
+                body.write(message.get("body", b""))
+                if not message.get("more_body", False):
+                    break
+            is_complete = False
+
+            async def noted_send(message: Message) -> None:
+                nonlocal is_complete
+                is_complete = message["type"] == "http.response.body" and not message.get("more_body", False)
+                await send(message)
+
+            # Stations write into the scope what they have found, so that each gets one of its own.
+            first = self.app({**scope, "connection": _Proxy()}, _replayed(body), nobody_listens)
+            second = self.app({**scope, "connection": _Proxy()}, _replayed(body), noted_send)
+            if at_once:
+                await asyncio.gather(first, second)
+            else:
+                await first
+                await second
+            if not is_complete:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _cut(receive: Receive, after_bytes: int, abort: Callable[[], None]) -> Receive:
+class _Proxy:
+    """The archive's connection to a proxy: closing it does not end that of the client."""
+
+    is_aborted = False
+
+    @property
+    def transport(self) -> _Proxy:
+        return self
+
+    def close(self) -> None:
+        pass
+
+
+def _replayed(body: IO[bytes]) -> Receive:
+    position = 0
+
+    async def replay() -> Message:
+        nonlocal position
+        body.seek(position)
+        block = body.read(SPOOL_BYTES)
+        position += len(block)
+        return {"type": "http.request", "body": block, "more_body": len(block) == SPOOL_BYTES}
+
+    return replay
+
+
+def _cut(receive: Receive, after_bytes: int, abort: Abort, *, reset: bool) -> Receive:
     left = after_bytes
     spent = left <= 0
 
     async def cut_receive() -> Message:
         nonlocal left, spent
         if spent:
-            abort()
+            abort(reset=reset)
             return {"type": "http.disconnect"}
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -92,9 +161,9 @@ def _cut(receive: Receive, after_bytes: int, abort: Callable[[], None]) -> Recei
     return cut_receive
 
 
-def _silent(abort: Callable[[], None]) -> Callable[[Message], Awaitable[None]]:
+def _silent(abort: Abort, *, reset: bool) -> Callable[[Message], Awaitable[None]]:
     async def silent_send(message: Message) -> None:
-        abort()
+        abort(reset=reset)
 
     return silent_send
 
@@ -106,55 +175,3 @@ def _late(send: Send, seconds: float) -> Send:
         await send(message)
 
     return late_send
-
-
-class FaultyDisk(Disk):
-    """A disk on which the bytes of one request fare as its faults say."""
-
-    def __init__(self, holds: HoldPoints, faults: Iterable[Fault]) -> None:
-        super().__init__(holds)
-        self._flip = any(isinstance(fault, FlipByte) for fault in faults)
-        self._missing = sum(fault.bytes_missing for fault in faults if isinstance(fault, StoreFewer))
-        self._room = min((fault.after_bytes for fault in faults if isinstance(fault, DiskFull)), default=None)
-        self._conflict = any(isinstance(fault, CatalogConflict) for fault in faults)
-        self._moves = not (self._flip or self._missing or self._room is not None)
-
-    @property
-    def may_move(self) -> bool:
-        """A part that has arrived is copied instead, where its bytes must be touched."""
-        return self._moves
-
-    def altered(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        """Flip, withhold or refuse bytes."""
-        if self._missing:
-            blocks, self._missing = _all_but_last(blocks, self._missing), 0
-        for block in blocks:
-            if self._flip and block:
-                block, self._flip = bytes([block[0] ^ 0xFF]) + block[1:], False
-            if self._room is not None:
-                fitting, self._room = block[: self._room], self._room - len(block)
-                yield fitting
-                if self._room < 0:
-                    raise OSError(errno.ENOSPC, "No space left on device")
-            else:
-                yield block
-
-    def reached(self, point: Point, path: Path) -> None:
-        """Write into the catalog just before its writer does."""
-        super().reached(point, path)
-        if point == "before-catalog-write" and self._conflict:
-            self._conflict = False
-            with _SOMEBODY_ELSE, path.open("ab") as catalog:
-                catalog.write(b"\n")
-
-
-_SOMEBODY_ELSE = threading.Lock()
-
-
-def _all_but_last(blocks: Iterable[bytes], missing: int) -> Iterator[bytes]:
-    tail = b""
-    for block in blocks:
-        tail += block
-        if len(tail) > missing:
-            yield tail[:-missing]
-            tail = tail[-missing:]

@@ -79,7 +79,6 @@ class Recording:
         """Pass the request on and write it down."""
         connection = scope["connection"]
         connection.send_continue()
-        exchange = scope["exchange"] = Exchange(abort=connection.abort)
         body_size = 0
         recorded = False
 
@@ -100,6 +99,8 @@ class Recording:
                     session_id=exchange.session_id,
                 )
             )
+
+        exchange = scope["exchange"] = Exchange(abort=connection.abort, record=record)
 
         async def counted_receive() -> Message:
             nonlocal body_size

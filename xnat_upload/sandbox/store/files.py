@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from xnat_upload.sandbox.store import extraction
 from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.catalog import Catalog, Entry
-from xnat_upload.sandbox.store.disk import Disk, Written
+from xnat_upload.sandbox.store.disk import Disk
 from xnat_upload.sandbox.store.layout import folder_of
 from xnat_upload.sandbox.store.records import Owner, Resource
 from xnat_upload.sandbox.store.zipstream import Member
@@ -43,7 +43,7 @@ class Incoming:
 
     name: str
     blocks: Iterator[bytes]
-    arrived: tuple[Path, Written] | None = None  # a multipart part, complete in a temporary file
+    arrived: Path | None = None  # a multipart part, complete in a temporary file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +77,21 @@ def put_files(
     resource = resource or _unsaved_resource(archive, owner, label, how.info)
     changed = _with_info(resource, how.info)
     try:
-        return _store(archive, resource, incoming, path, how)
-    finally:
+        duplicates = _store(archive, resource, incoming, path, how)
+    except Exception:
         # The row is saved even when the upload has failed (docs/xnat/writing-files.md, "Where the bytes go"): only now
         # do others see it.
-        if is_new or how.update_stats:
-            changed = with_stats(archive, changed)
-        if is_new or changed != resource:
-            archive.save(changed)
+        _save_row(archive, resource, changed, is_new=is_new, with_statistics=is_new or how.update_stats)
+        raise
+    _save_row(archive, resource, changed, is_new=is_new, with_statistics=is_new or how.update_stats)
+    return duplicates
+
+
+def _save_row(archive: Archive, resource: Resource, changed: Resource, *, is_new: bool, with_statistics: bool) -> None:
+    if with_statistics:
+        changed = with_stats(archive, changed)
+    if is_new or changed != resource:
+        archive.save(changed)
 
 
 def find_resource(archive: Archive, owner: Owner, label: str | None) -> Resource | None:
@@ -155,11 +162,11 @@ def _store(archive: Archive, resource: Resource, incoming: Iterable[Incoming], p
         if archive_format:
             members = extraction.members(name, archive_format, file.blocks)
             written = _extract(archive, folder, members, duplicates, how)
-            for uri, result in written:
+            for uri, size in written:
                 # An entry whose file was missing keeps its old size and digest (docs/xnat/writing-files.md,
                 # "Archives").
                 if is_cataloguable(Path(uri).name) and (how.overwrite or uri not in catalog.entries):
-                    entries[uri] = _entry(entries.get(uri), uri, result, how, archive)
+                    entries[uri] = _entry(archive, folder, entries.get(uri), uri, size, how)
             continue
         uri = path.removeprefix("/") or name
         target = extraction.place(folder, uri, limit=archive.root)
@@ -171,18 +178,28 @@ def _store(archive: Archive, resource: Resource, incoming: Iterable[Incoming], p
         if target.exists() and uri in catalog.entries:
             _clear(archive, target, keep=archive.site.maintain_file_history, how=how)
         target.parent.mkdir(parents=True, exist_ok=True)
-        result = how.disk.accept(target, file.blocks, file.arrived, with_md5=archive.site.checksums)
-        entries[uri] = _entry(entries.get(uri), uri, result, how, archive)
+        size = how.disk.accept(target, file.blocks, file.arrived)
+        entries[uri] = _entry(archive, folder, entries.get(uri), uri, size, how)
+    if archive.site.checksums:
+        _add_missing_digests(folder, entries, how)
     how.disk.reached("before-catalog-write", catalog_path)
     # Unconditional: a request of nothing but duplicates can still lose, or cause, a conflict (docs/xnat/at-once.md,
     # "The catalog is compared, not locked").
     archive.catalogs.write(catalog_path, catalog, entries.values())
+    how.disk.reached("entry-written", catalog_path)
     return duplicates
+
+
+def _add_missing_digests(folder: Path, entries: dict[str, Entry], how: Writing) -> None:
+    """Take the checksum of every file that has none, which is how new files get theirs: last, from the disk."""
+    for uri, entry in entries.items():
+        if not entry.digest and (folder / uri).is_file():
+            entries[uri] = replace(entry, digest=how.disk.checksum(folder / uri))
 
 
 def _extract(
     archive: Archive, folder: Path, members: Iterator[Member], duplicates: list[str], how: Writing
-) -> list[tuple[str, Written]]:
+) -> list[tuple[str, int]]:
     written = []
     made = {folder}
     for member in members:
@@ -199,9 +216,9 @@ def _extract(
         if target.parent not in made:
             target.parent.mkdir(parents=True, exist_ok=True)
             made.add(target.parent)
-        result = how.disk.write(target, member.blocks, with_md5=archive.site.checksums)
+        size = how.disk.write(target, member.blocks)
         if target.is_relative_to(folder):
-            written.append((target.relative_to(folder).as_posix(), result))
+            written.append((target.relative_to(folder).as_posix(), size))
     return written
 
 
@@ -215,14 +232,13 @@ def _clear(archive: Archive, target: Path, *, keep: bool, how: Writing) -> None:
     shutil.move(target, history / target.name)
 
 
-def _entry(old: Entry | None, uri: str, written: Written, how: Writing, archive: Archive) -> Entry:
+def _entry(archive: Archive, folder: Path, old: Entry | None, uri: str, size: int, how: Writing) -> Entry:
     now = datetime.now().isoformat(timespec="milliseconds")
     info = how.info
     if old is None:
         return Entry(
             uri=uri,
-            size=written.size,
-            digest=written.md5,
+            size=size,
             format=info.format,
             content=info.content,
             description=info.description,
@@ -231,12 +247,13 @@ def _entry(old: Entry | None, uri: str, written: Written, how: Writing, archive:
             created_time=now,
             created_event_id=how.event_id,
         )
+    renews_digest = archive.site.checksums and archive.profile != "1.6"
     return replace(
         old,
-        size=written.size,
-        # Without checksums an overwritten file keeps the digest of the bytes it had before (docs/xnat/listings.md, "The
-        # catalog").
-        digest=written.md5 if archive.site.checksums else old.digest,
+        size=size,
+        # Without checksums, and always on 1.6, a replaced file keeps the digest of the bytes it had before
+        # (docs/xnat/listings.md, "The catalog").
+        digest=how.disk.checksum(folder / uri) if renews_digest else old.digest,
         format=info.format or old.format,
         content=info.content or old.content,
         description=info.description or old.description,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -84,6 +83,7 @@ def delete_files(
     kept = [entry for uri, entry in catalog.entries.items() if uri not in gone]
     disk.reached("before-catalog-write", path)
     archive.catalogs.write(path, catalog, kept)
+    disk.reached("entry-written", path)
     if remove_files:
         for uri in gone:
             file = path.parent / uri
@@ -122,15 +122,21 @@ def refresh(archive: Archive, resource: Resource, operations: frozenset[str], *,
     disk.reached("catalog-read", path)
     if "delete" in wanted:
         entries = {uri: entry for uri, entry in entries.items() if (folder / uri).is_file()}
+    # Whatever is wanted, the entry of a file that is there takes the size it has now.
+    entries = {uri: _with_size_on_disk(folder / uri, entry) for uri, entry in entries.items()}
     if "append" in wanted:
         for file in files_below(folder):
             uri = file.relative_to(folder).as_posix()
             entries.setdefault(uri, Entry(uri=uri, size=file.stat().st_size))
     if "checksum" in wanted:
-        entries = {uri: _rehashed(folder / uri, entry) for uri, entry in entries.items()}
+        for uri, entry in entries.items():
+            # A 1.6 makes only the digests that are missing.
+            if (folder / uri).is_file() and not (entry.digest and archive.profile == "1.6"):
+                entries[uri] = replace(entry, digest=disk.checksum(folder / uri))
     disk.reached("before-catalog-write", path)
     if entries != catalog.entries:
         archive.catalogs.write(path, catalog, entries.values())
+        disk.reached("entry-written", path)
     if "populateStats" in wanted:
         archive.save(with_stats(archive, resource))
 
@@ -157,14 +163,8 @@ def _has_second_catalog(folder: Path, own: Path) -> bool:
     return False
 
 
-def _rehashed(file: Path, entry: Entry) -> Entry:
-    if not file.is_file():
-        return entry
-    with file.open("rb") as content:
-        digest = hashlib.md5()
-        while block := content.read(1 << 20):
-            digest.update(block)
-    return replace(entry, digest=digest.hexdigest(), size=file.stat().st_size)
+def _with_size_on_disk(file: Path, entry: Entry) -> Entry:
+    return replace(entry, size=file.stat().st_size) if file.is_file() else entry
 
 
 def empty_build_folder(archive: Archive) -> None:
