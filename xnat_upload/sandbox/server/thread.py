@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from xnat_upload.sandbox.server.connection import TomcatConnection
 
 KEEP_ALIVE_SECONDS = 20  # Tomcat's connectionTimeout
+GRACE_SECONDS = 0.5  # for requests that see their connection gone; those that merely sleep are not waited for
 
 
 class _Server(uvicorn.Server):
@@ -42,6 +43,9 @@ class _Server(uvicorn.Server):
             if connection.transport is not None:
                 connection.transport.abort()
         tasks = list(self.server_state.tasks)
+        if tasks:
+            # A task that is cancelled leaves its thread behind, which then asks a loop that has ended.
+            await asyncio.wait(tasks, timeout=GRACE_SECONDS)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
