@@ -149,7 +149,7 @@ def _open_resource(
     listed = archive.listing(resource) if resource.was_there else {}
     may_write = not listed  # else it is seen when there is something to write
     if may_write:
-        # XNAT saves the whole session for each thing that is made in it: one at a time (docs/xnat/at-once.md, "Two
+        # XNAT saves the whole scan for each resource that is made in it: one at a time (docs/xnat/at-once.md, "Two
         # saves of one session").
         with locks.hold(accession):
             if each.scan_id not in scans:

@@ -19,7 +19,7 @@ class Creation:
     """Makes missing scans and resources, one at a time in each session.
 
     Several resources of one new scan are written in parallel, and each of their writers needs the scan. XNAT saves the
-    whole session for each thing that is made in it, and what two such saves at once do is not settled
+    whole scan for each resource that is made in it, and what two such saves at once do is not settled
     (docs/xnat/at-once.md, "Two saves of one session").
     """
 
