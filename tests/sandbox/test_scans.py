@@ -94,7 +94,7 @@ def test_fields_of_another_type_are_ignored_with_200(place: Place) -> None:
     assert place.admin("PUT", path).status_code == 200
     fields = place.admin("GET", f"{place.scan}?format=json").json()["items"][0]["data_fields"]
     assert "note" not in fields
-    assert fields["parameters/tr"] == "2300.0"
+    assert fields["parameters/tr"] == 2300.0
 
 
 def test_scan_by_xml(place: Place) -> None:

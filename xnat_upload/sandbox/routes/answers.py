@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from http import HTTPStatus
+from typing import Protocol
 
 DEFAULT_MESSAGES = {
     400: "The request could not be understood by the server due to malformed syntax",
@@ -44,6 +45,18 @@ class Answer:
         return Answer(self.status, (*self.headers, *headers), self.body)
 
 
+class Addressed(Protocol):
+    """A request, as far as an answer to it must know it."""
+
+    @property
+    def path(self) -> str:
+        """Its path, without the context path."""
+
+    @property
+    def context_path(self) -> str:
+        """The servlet context."""
+
+
 class Refusal(Exception):
     """Raised by a route to answer with an error status and a message, as a page unless `answer` is replaced."""
 
@@ -67,6 +80,12 @@ def text(value: str, *, status: int = 200) -> Answer:
 def stream(content_type: str, blocks: Iterable[bytes], *, status: int = 200) -> Answer:
     """Give a body of unknown length; XNAT names no charset here."""
     return Answer(status, (*RESTLET_HEADERS, ("content-type", content_type)), blocks)
+
+
+def created_address(request: Addressed, name: str) -> Answer:
+    """Give the address of something made by POST, in a header and as text."""
+    uri = f"{request.context_path}{request.path.rstrip('/')}/{name}"
+    return text(uri).with_headers(("location", uri))
 
 
 def status_page(status: int, message: str = "") -> Answer:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty, text
+from xnat_upload.sandbox.routes.answers import Answer, Refusal, created_address, empty, text
 from xnat_upload.sandbox.routes.documents import item_answer
+from xnat_upload.sandbox.routes.fields import ASSESSOR_FIELDS, fields_from_query, short
 from xnat_upload.sandbox.routes.filters import chosen_columns, filtered, page
 from xnat_upload.sandbox.routes.request import Request
-from xnat_upload.sandbox.routes.scans import created_address
-from xnat_upload.sandbox.routes.schema import ALL_TYPES, ASSESSOR_FIELDS, ASSESSOR_TYPES, fields_from_query
+from xnat_upload.sandbox.routes.schema import ALL_TYPES, ASSESSOR_TYPES
 from xnat_upload.sandbox.routes.sharing import list_projects_of, project_to_delete_from, put_share, remove_share
 from xnat_upload.sandbox.routes.subjects import check_label
 from xnat_upload.sandbox.routes.tables import Table, table_answer
@@ -33,6 +33,7 @@ from xnat_upload.sandbox.store.records import Project, Session
 
 LIST_COLUMNS = ("ID", "project", "label", "date", "xsiType", "insert_date", "session_ID", "session_label")
 ROOT = "xnat:imageAssessorData"
+IDENTITY = frozenset({"ID", "label", "project", "imageSession_ID"})
 
 
 def _parents(request: Request) -> tuple[Project | None, Session | None]:
@@ -60,7 +61,7 @@ def list_assessors(request: Request) -> Answer:
     key = f"{root.lower()}/id"
     rows = [
         {
-            **one.fields,
+            **short(one.fields, ASSESSOR_FIELDS),
             key: one.id,
             "ID": one.id,
             "project": one.project,
@@ -154,14 +155,11 @@ def _description(request: Request, existing: Session | None) -> tuple[str, dict[
         raise Refusal(400, f"Element not found: '{xsi_type}'")
     if xsi_type not in ASSESSOR_TYPES:
         raise Refusal(422, "Only xnat:Subject documents can be PUT to this address.")
-    given = dict(item.fields) if item else {}
-    for prefix in (xsi_type, ROOT, "xnat:derivedData", "xnat:experimentData"):
-        given |= fields_from_query(query.pairs, prefix, (*ASSESSOR_FIELDS, "ID", "label"))
-    return xsi_type, given
+    return xsi_type, {**(item.fields if item else {}), **fields_from_query(query.pairs, xsi_type, ASSESSOR_FIELDS)}
 
 
 def _fields(given: dict[str, str]) -> dict[str, str]:
-    return {key: value for key, value in given.items() if key in ASSESSOR_FIELDS or "/" in key}
+    return {path: value for path, value in given.items() if path not in IDENTITY}
 
 
 def _made(request: Request, project: Project | None, xsi_type: str, given: dict[str, str], name: str) -> Session:

@@ -57,7 +57,7 @@ def incoming_files(request: Request, path: str) -> list[Incoming]:
         name = path.rpartition("/")[2] or f"upload{EXTENSIONS.get(kind, '.unsupported')}"
         return [Incoming(name=name, blocks=decoded(request))]
     if is_multipart:
-        return _parts(request)
+        return parts(request)
     if kind == "application/x-www-form-urlencoded":
         raise Refusal(500, f"the request doesn't contain a multipart/form-data stream, content type header is {kind}")
     return []
@@ -180,7 +180,7 @@ class _Receiver:
                 part.path.unlink(missing_ok=True)
 
 
-def _parts(request: Request) -> list[Incoming]:
+def parts(request: Request) -> list[Incoming]:
     """Receive all parts before anything is stored: the target stays as it is until they are complete.
 
     See docs/xnat/writing-files.md, "Where the bytes go".

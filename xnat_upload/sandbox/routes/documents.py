@@ -1,239 +1,156 @@
-"""One item as XML, JSON or HTML (docs/xnat/projects-and-sessions.md, "The session as XML and JSON")."""
+"""One item as XML, JSON or HTML (docs/xnat/projects-and-sessions.md, "The session as XML and JSON").
+
+Here stands what of the archive is in its document.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from html import escape
-from xml.sax.saxutils import quoteattr
 
 from xnat_upload.sandbox.routes.answers import Answer, stream
-from xnat_upload.sandbox.routes.json_documents import Item, json_item
+from xnat_upload.sandbox.routes.items import Item, nested
+from xnat_upload.sandbox.routes.json_documents import json_document
 from xnat_upload.sandbox.routes.request import Request
-from xnat_upload.sandbox.routes.schema import (
-    ASSESSOR_ATTRIBUTES,
-    RECONSTRUCTION_FIELDS,
-    RECONSTRUCTION_TYPE,
-    SCAN_ATTRIBUTES,
-    SESSION_ATTRIBUTES,
-    root_element,
-)
-from xnat_upload.sandbox.store.archive import Archive
+from xnat_upload.sandbox.routes.schema import RECONSTRUCTION_TYPE
+from xnat_upload.sandbox.routes.targets import can_read_item
+from xnat_upload.sandbox.routes.xml_documents import xml_document
 from xnat_upload.sandbox.store.layout import owners_in, owners_of_reconstruction
 from xnat_upload.sandbox.store.records import Owner, Project, Reconstruction, Resource, Scan, Session, Subject
 
-NAMESPACES = {
-    "arc": "http://nrg.wustl.edu/arc",
-    "cat": "http://nrg.wustl.edu/catalog",
-    "prov": "http://www.nbirn.net/prov",
-    "scr": "http://nrg.wustl.edu/scr",
-    "val": "http://nrg.wustl.edu/val",
-    "wrk": "http://nrg.wustl.edu/workflow",
-    "xdat": "http://nrg.wustl.edu/security",
-    "xnat": "http://nrg.wustl.edu/xnat",
-    "xsi": "http://www.w3.org/2001/XMLSchema-instance",
-}
-# The order in which the schema wants a scan's elements; what it does not name comes last.
-SCAN_ORDER = ("note", "quality", "condition", "series_description", "documentation", "scanner", "modality", "frames")
+Record = Project | Subject | Session | Reconstruction | Scan
 
 
-def item_answer(item: Item, request: Request) -> Answer:
+def item_answer(record: Record, request: Request) -> Answer:
     """Give an item in the format asked for: HTML or JSON by name, XML for everything else."""
-    archive = request.archive
-    match request.format:
-        case "text/html":
-            page = f"<html><head><title>XNAT</title></head><body><h1>{escape(item.id)}</h1></body></html>"
-            return stream("text/html", [page.encode()])
-        case "application/json":
-            document = json.dumps({"items": [json_item(archive, item)]}, ensure_ascii=False)
-            return stream("application/json", [document.encode()])
+    if request.format == "text/html":
+        page = f"<html><head><title>XNAT</title></head><body><h1>{escape(record.id)}</h1></body></html>"
+        return stream("text/html", [page.encode()])
+    item = document_item(record, request)
+    if request.format == "application/json":
+        return stream("application/json", [json_document(item).encode()])
     hides = request.query.is_true("concealHiddenFields")
-    return stream("text/xml", [_xml_document(archive, item, hides=hides).encode()])
+    return stream("text/xml", [xml_document(item, hides=hides).encode()])
 
 
-def _xml_document(archive: Archive, item: Item, *, hides: bool) -> str:
-    spaces = "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items())
-    location = ' xsi:schemaLocation="http://nrg.wustl.edu/xnat /schemas/xnat/xnat.xsd"'
-    head = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-    match item:
+def document_item(record: Record, request: Request) -> Item:
+    """Give what the document of a record says."""
+    match record:
         case Project():
-            name, attributes, children = "xnat:Project", *_project_xml(archive, item, hides=hides)
+            return _project(record, request)
         case Subject():
-            name, attributes, children = "xnat:Subject", *_subject_xml(archive, item, hides=hides)
-        case Session() if item.assessed_id:
-            name, attributes, children = root_element(item.xsi_type), *_assessor_xml(archive, item, hides=hides)
+            return _subject(record, request)
+        case Session() if record.assessed_id:
+            return _assessor(record, request)
         case Session():
-            name, attributes, children = root_element(item.xsi_type), *_session_xml(archive, item, hides=hides)
+            return _session(record, request)
         case Reconstruction():
-            name = root_element(RECONSTRUCTION_TYPE)
-            attributes, children = _reconstruction_xml(archive, item, hides=hides)
+            return _reconstruction(record, request)
         case Scan():
-            name, attributes, children = root_element(item.xsi_type), *_scan_xml(archive, item, hides=hides)
-    return f"{head}<{name}{_attributes(attributes)}{spaces}{location}>\n{children}</{name}>\n"
+            return _scan(record, request)
 
 
-Parts = tuple[Mapping[str, str], str]
+def _project(project: Project, request: Request) -> Item:
+    fields = {
+        "ID": project.id,
+        "secondary_ID": project.secondary_id,
+        "active": "1",
+        "name": project.name,
+        **{f"aliases/alias[{number}]/alias": alias for number, alias in enumerate(project.aliases)},
+        **project.fields,
+    }
+    resources = _resources(request, Owner("projects", project.id))
+    return nested("xnat:projectData", fields, {"resources/resource": resources})
 
 
-def _attributes(values: Mapping[str, str]) -> str:
-    return "".join(f" {name}={quoteattr(value)}" for name, value in values.items() if value != "")
+def _subject(subject: Subject, request: Request) -> Item:
+    fields = {"ID": subject.id, "project": subject.project, "label": subject.label, **subject.fields}
+    sessions = [one for one in request.archive.all_sessions() if one.subject_id == subject.id]
+    children = {
+        "sharing/share": _shares(subject, "xnat:projectParticipant"),
+        "resources/resource": _resources(request, Owner("subjects", subject.id)),
+        "experiments/experiment": [_session(one, request) for one in sessions if can_read_item(request, one)],
+    }
+    return nested("xnat:subjectData", fields, children)
 
 
-def _elements(fields: Mapping[str, str], names: Iterable[str]) -> str:
-    # Values were escaped when they came in (docs/xnat/requests.md, "Parameters are escaped when they come in"), and are
-    # stored so; the writer escapes them again.
-    return "".join(f"<xnat:{name}>{escape(fields[name])}</xnat:{name}>\n" for name in names if fields.get(name))
+def _session(session: Session, request: Request) -> Item:
+    fields = {
+        "ID": session.id,
+        "project": session.project,
+        "label": session.label,
+        "subject_ID": session.subject_id,
+        **session.fields,
+    }
+    children = {
+        "sharing/share": _shares(session, "xnat:experimentData_share"),
+        "resources/resource": _resources(request, Owner("experiments", session.id)),
+        "scans/scan": [_scan(scan, request) for scan in request.archive.scans_of(session)],
+        "reconstructions/reconstructedImage": [
+            _reconstruction(one, request) for one in request.archive.reconstructions_of(session)
+        ],
+        "assessors/assessor": [
+            _assessor(one, request) for one in request.archive.assessors_of(session) if can_read_item(request, one)
+        ],
+    }
+    return nested(session.xsi_type, fields, children)
 
 
-def _paths(fields: Mapping[str, str]) -> str:
-    """Write fields set by path, such as ``parameters/tr``, as nested elements."""
-    lines = []
-    for path, value in fields.items():
-        if "/" in path:
-            names = [f"xnat:{name}" for name in path.split("/") if "@" not in name]
-            opening = "".join(f"<{name}>" for name in names)
-            closing = "".join(f"</{name}>" for name in reversed(names))
-            lines.append(f"{opening}{escape(value)}{closing}\n")
-    return "".join(lines)
+def _assessor(assessor: Session, request: Request) -> Item:
+    fields = {
+        "ID": assessor.id,
+        "project": assessor.project,
+        "label": assessor.label,
+        "imageSession_ID": assessor.assessed_id,
+        **assessor.fields,
+    }
+    children = {
+        "sharing/share": _shares(assessor, "xnat:experimentData_share"),
+        **_files(request, owners_in(request.archive, assessor)),
+    }
+    return nested(assessor.xsi_type, fields, children)
 
 
-def _project_xml(archive: Archive, project: Project, *, hides: bool) -> Parts:
-    attributes = {"ID": project.id, "secondary_ID": project.secondary_id, "active": "1"}
-    children = _elements({"name": project.name, **project.fields}, ("name", "description", "keywords"))
-    if project.aliases:
-        aliases = "".join(f"<xnat:alias>{escape(alias)}</xnat:alias>" for alias in project.aliases)
-        children += f"<xnat:aliases>{aliases}</xnat:aliases>\n"
-    first, last = project.fields.get("pi_firstname"), project.fields.get("pi_lastname")
-    if first or last:
-        children += "<xnat:PI>" + _elements(
-            {"firstname": first or "", "lastname": last or ""}, ("firstname", "lastname")
-        )
-        children += "</xnat:PI>\n"
-    return attributes, children + _resources_xml(archive, Owner("projects", project.id), hides=hides)
+def _reconstruction(reconstruction: Reconstruction, request: Request) -> Item:
+    fields = {"ID": reconstruction.id, "image_session_ID": reconstruction.session_id, **reconstruction.fields}
+    files = _files(request, owners_of_reconstruction(reconstruction))
+    key = "xnat_reconstructedImageData_id"
+    return nested(RECONSTRUCTION_TYPE, fields, files, row_key=key, row_id=reconstruction.row_id)
 
 
-def _subject_xml(archive: Archive, subject: Subject, *, hides: bool) -> Parts:
-    attributes = {"ID": subject.id, "project": subject.project, "label": subject.label}
-    attributes.update({name: subject.fields.get(name, "") for name in ("group", "src")})
-    children = _sharing_xml(subject)
-    if subject.fields.get("gender"):
-        gender = _elements(subject.fields, ("gender",))
-        children += f'<xnat:demographics xsi:type="xnat:demographicData">{gender}</xnat:demographics>\n'
-    return attributes, children + _resources_xml(archive, Owner("subjects", subject.id), hides=hides)
+def _files(request: Request, owners: Iterable[Owner]) -> dict[str, Sequence[Item]]:
+    return {f"{owner.direction}/file": _resources(request, owner) for owner in owners}
 
 
-def _session_xml(archive: Archive, session: Session, *, hides: bool) -> Parts:
-    attributes = {"ID": session.id, "project": session.project, "label": session.label}
-    attributes.update({name: session.fields.get(name, "") for name in sorted(SESSION_ATTRIBUTES)})
-    children = _sharing_xml(session) + _elements(session.fields, ("date", "time", "note"))
-    children += _resources_xml(archive, Owner("experiments", session.id), hides=hides)
-    children += f"<xnat:subject_ID>{escape(session.subject_id)}</xnat:subject_ID>\n"
-    children += _elements(session.fields, ("scanner", "operator", "prearchivePath"))
-    scans = archive.scans_of(session)
-    if scans:  # an empty session has no such element
-        children += (
-            f"<xnat:scans>\n{''.join(_scan_element(archive, scan, hides=hides) for scan in scans)}</xnat:scans>\n"
-        )
-    for element, parts in (
-        ("reconstructions", _reconstruction_elements(archive, session, hides=hides)),
-        ("assessors", _assessor_elements(archive, session, hides=hides)),
-    ):
-        children += f"<xnat:{element}>\n{parts}</xnat:{element}>\n" if parts else ""
-    children += _elements(session.fields, ("dcmAccessionNumber", "dcmPatientId", "dcmPatientName"))
-    return attributes, children + _paths(session.fields)
+def _scan(scan: Scan, request: Request) -> Item:
+    fields = {
+        "ID": scan.id,
+        "image_session_ID": scan.session_id,
+        "project": request.archive.sessions[scan.session_id].project,
+        **scan.fields,
+    }
+    files = _resources(request, Owner("scans", scan.session_id, scan.id))
+    return nested(scan.xsi_type, fields, {"file": files}, row_key="xnat_imageScanData_id", row_id=scan.row_id)
 
 
-def _assessor_elements(archive: Archive, session: Session, *, hides: bool) -> str:
-    elements = ""
-    for assessor in archive.assessors_of(session):
-        attributes, children = _assessor_xml(archive, assessor, hides=hides)
-        elements += (
-            f"<xnat:assessor{_attributes({**attributes, 'xsi:type': assessor.xsi_type})}>{children}</xnat:assessor>\n"
-        )
-    return elements
+def _shares(record: Subject | Session, xsi_type: str) -> Sequence[Item]:
+    return [nested(xsi_type, {"label": label, "project": project}) for project, label in record.shares.items()]
 
 
-def _assessor_xml(archive: Archive, assessor: Session, *, hides: bool) -> Parts:
-    fields = assessor.fields
-    attributes = {"ID": assessor.id, "project": assessor.project, "label": assessor.label}
-    attributes.update({name: fields.get(name, "") for name in sorted(ASSESSOR_ATTRIBUTES)})
-    first = ("date", "time", "note")
-    children = _sharing_xml(assessor) + _elements(fields, first)
-    children += "".join(_listed_files_xml(archive, owner, hides=hides) for owner in owners_in(archive, assessor))
-    children += f"<xnat:imageSession_ID>{escape(assessor.assessed_id)}</xnat:imageSession_ID>\n"
-    rest = [name for name in fields if name not in first and name not in ASSESSOR_ATTRIBUTES and "/" not in name]
-    return attributes, children + _paths(fields) + _elements(fields, rest)
+def _resources(request: Request, owner: Owner) -> Sequence[Item]:
+    return [resource_item(one, request) for one in request.archive.resources_of(owner)]
 
 
-def _reconstruction_elements(archive: Archive, session: Session, *, hides: bool) -> str:
-    elements = ""
-    for one in archive.reconstructions_of(session):
-        attributes, children = _reconstruction_xml(archive, one, hides=hides)
-        elements += f"<xnat:reconstructedImage{_attributes(attributes)}>{children}</xnat:reconstructedImage>\n"
-    return elements
-
-
-def _reconstruction_xml(archive: Archive, reconstruction: Reconstruction, *, hides: bool) -> Parts:
-    fields = reconstruction.fields
-    attributes = {"ID": reconstruction.id, **{name: fields.get(name, "") for name in RECONSTRUCTION_FIELDS}}
-    hidden = f'<!--hidden_fields[xnat_reconstructedImageData_id="{reconstruction.row_id}"]-->\n'
-    children = "" if hides else hidden
-    children += f"<xnat:image_session_ID>{escape(reconstruction.session_id)}</xnat:image_session_ID>\n"
-    for owner in owners_of_reconstruction(reconstruction):
-        children += _listed_files_xml(archive, owner, hides=hides)
-    return attributes, children + _paths(fields)
-
-
-def _listed_files_xml(archive: Archive, owner: Owner, *, hides: bool) -> str:
-    files = "".join(_resource_xml(archive, one, "xnat:file", hides=hides) for one in archive.resources_of(owner))
-    return f"<xnat:{owner.direction}>\n{files}</xnat:{owner.direction}>\n" if files else ""
-
-
-def _sharing_xml(item: Subject | Session) -> str:
-    shares = "".join(
-        f"<xnat:share{_attributes({'label': label, 'project': project})}/>" for project, label in item.shares.items()
-    )
-    return f"<xnat:sharing>{shares}</xnat:sharing>\n" if shares else ""
-
-
-def _scan_element(archive: Archive, scan: Scan, *, hides: bool) -> str:
-    attributes, children = _scan_xml(archive, scan, hides=hides)
-    typed = {**attributes, "xsi:type": scan.xsi_type}
-    return f"<xnat:scan{_attributes(typed)}>{children}</xnat:scan>\n"
-
-
-def _scan_xml(archive: Archive, scan: Scan, *, hides: bool) -> Parts:
-    fields = scan.fields
-    attributes = {"ID": scan.id, **{name: fields.get(name, "") for name in sorted(SCAN_ATTRIBUTES)}}
-    attributes["project"] = archive.sessions[scan.session_id].project
-    children = "" if hides else f'<!--hidden_fields[xnat_imageScanData_id="{scan.row_id}"]-->\n'
-    children += f"<xnat:image_session_ID>{escape(scan.session_id)}</xnat:image_session_ID>\n"
-    children += _elements(fields, SCAN_ORDER)
-    for resource in archive.resources_of(Owner("scans", scan.session_id, scan.id)):
-        children += _resource_xml(archive, resource, "xnat:file", hides=hides)
-    rest = [name for name in fields if name not in SCAN_ORDER and name not in SCAN_ATTRIBUTES and "/" not in name]
-    return attributes, children + _elements(fields, rest) + _paths(fields)
-
-
-def _resources_xml(archive: Archive, owner: Owner, *, hides: bool) -> str:
-    resources = archive.resources_of(owner)
-    if not resources:
-        return ""
-    children = "".join(_resource_xml(archive, one, "xnat:resource", hides=hides) for one in resources)
-    return f"<xnat:resources>\n{children}</xnat:resources>\n"
-
-
-def _resource_xml(archive: Archive, resource: Resource, element: str, *, hides: bool) -> str:
-    attributes = {
+def resource_item(resource: Resource, request: Request) -> Item:
+    """Give what stands of a resource in the document of its owner."""
+    fields = {
         "label": resource.label,
-        # A path on the server, not an address (docs/xnat/projects-and-sessions.md, "The session as XML and JSON")
-        "URI": str(archive.catalog_path(resource)),
+        "URI": str(request.archive.catalog_path(resource)),  # a path on the server, not an address
         "format": resource.format,
         "content": resource.content,
         "description": resource.description,
-        "xsi:type": "xnat:resourceCatalog",
+        **{f"tags/tag[{number}]/tag": tag for number, tag in enumerate(resource.tags)},
     }
     if resource.file_count is not None:
-        attributes |= {"file_count": str(resource.file_count), "file_size": str(resource.file_size)}
-    hidden = "" if hides else f'<!--hidden_fields[xnat_abstractResource_id="{resource.id}"]-->'
-    return f"<{element}{_attributes(attributes)}>{hidden}</{element}>\n"
+        fields |= {"file_count": str(resource.file_count), "file_size": str(resource.file_size)}
+    return nested("xnat:resourceCatalog", fields, row_key="xnat_abstractResource_id", row_id=resource.id)

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from xnat_upload.sandbox.routes.answers import RESTLET_HEADERS, Answer, Refusal, empty, stream, text
 from xnat_upload.sandbox.routes.documents import item_answer
+from xnat_upload.sandbox.routes.fields import SESSION_FIELDS, short
 from xnat_upload.sandbox.routes.filters import chosen_columns, filtered, page
 from xnat_upload.sandbox.routes.request import Request, is_interactive
-from xnat_upload.sandbox.routes.schema import (
-    ALL_TYPES,
-    SESSION_FIELDS,
-    SESSION_TYPES,
-    fields_from_query,
-)
+from xnat_upload.sandbox.routes.schema import ALL_TYPES
+from xnat_upload.sandbox.routes.session_writing import write_session
 from xnat_upload.sandbox.routes.sharing import (
     list_projects_of,
     project_to_delete_from,
     put_share,
     remove_share,
 )
-from xnat_upload.sandbox.routes.subjects import check_label, make_subject
 from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import (
-    can_edit_session,
     can_read_item,
     readable_image_session,
     readable_project,
     readable_session,
     readable_subject,
 )
-from xnat_upload.sandbox.routes.xmlbody import XmlItem, xml_item
 from xnat_upload.sandbox.store import access
-from xnat_upload.sandbox.store.archive import now
 from xnat_upload.sandbox.store.deletion import delete_session
 from xnat_upload.sandbox.store.records import GUEST, Project, Session
-from xnat_upload.sandbox.store.sharing import relocate
 
 LIST_COLUMNS = ("ID", "project", "date", "xsiType", "label", "insert_date")
 KNOWN_COLUMNS = (*LIST_COLUMNS, "subject_ID", "subject_label", "insert_user", *SESSION_FIELDS)
@@ -102,7 +92,7 @@ def _session_table(request: Request, sessions: list[Session], *, project: Projec
 def _row(request: Request, session: Session) -> dict[str, str]:
     subject = request.archive.subjects.get(session.subject_id)
     return {
-        **session.fields,
+        **short(session.fields, SESSION_FIELDS),
         "ID": session.id,
         "project": session.project,
         "label": session.label,
@@ -161,90 +151,11 @@ def put_experiment(request: Request) -> Answer:
     See docs/xnat/projects-and-sessions.md, "Writing a session".
     """
     project, session = _find(request)
-    in_subject = "subject" in request.params
-    tail = request.tail.strip("/")
-    if tail.startswith("projects/") and session:
+    if request.tail.strip("/").startswith("projects/") and session:
         return put_share(request, session)
-    if not in_subject and (tail or project is None or session is None):
-        return _refuse_short_route(request, project, session)
     if session and project and project.id not in (session.project, *session.shares):
         session = None
-    item = xml_item(request)
-    xsi_type = item.xsi_type if item else request.query.get("xsiType") or (session.xsi_type if session else "")
-    if not xsi_type:
-        raise Refusal(417, "Need PUT Contents")
-    if xsi_type not in ALL_TYPES:
-        raise Refusal(400, f"Element not found: '{xsi_type}'")
-    if xsi_type not in SESSION_TYPES:
-        raise Refusal(422, "Only xnat:Subject documents can be PUT to this address.")
-    if tail:
-        raise Refusal(400)
-    assert project is not None
-    fields = _fields(request, item, xsi_type)
-    if session is None:
-        return _create(request, project, xsi_type, fields)
-    if not can_edit_session(request, session):
-        raise Refusal(403, "Specified user account has insufficient edit privileges for experiments in this project.")
-    request.event_id()
-    label = request.query.get("label")
-    if label and label != session.label:
-        if request.archive.session_labelled(label, project=project):
-            raise Refusal(409, "Specified label is already in use.")
-        relocate(request.archive, session, request.archive.projects[session.project], check_label(label))
-        return empty()
-    request.archive.save(replace(session, fields={**session.fields, **fields}))
-    return text(session.id)
-
-
-def _fields(request: Request, item: XmlItem | None, xsi_type: str) -> dict[str, str]:
-    fields = {key: value for key, value in (item.fields if item else {}).items() if key in SESSION_FIELDS}
-    for one in (xsi_type, "xnat:imageSessionData", "xnat:experimentData"):
-        fields |= fields_from_query(request.query.pairs, one, SESSION_FIELDS)
-    return fields
-
-
-def _refuse_short_route(request: Request, project: Project | None, session: Session | None) -> Answer:
-    """Refuse ``PUT /projects/P/experiments/E/scans/…``, which is no route for writing.
-
-    See docs/xnat/requests.md, "Paths that are no route".
-    """
-    xsi_type = request.query.get("xsiType")
-    labelled = (
-        session is not None and project is not None and session.label_in(project.id) == request.params["experiment"]
-    )
-    if labelled:
-        raise Refusal(400)
-    if xsi_type and xsi_type not in SESSION_TYPES:
-        raise Refusal(422, "Only xnat:Subject documents can be PUT to this address.")
-    if session is not None:
-        raise Refusal(400)
-    raise Refusal(417, "Need PUT Contents")
-
-
-def _create(request: Request, project: Project, xsi_type: str, fields: dict[str, str]) -> Answer:
-    if not access.can_edit_data(request.user, project):
-        raise Refusal(403, "Specified user account has insufficient create privileges for experiments in this project.")
-    request.event_id()
-    label = check_label(request.query.get("label") or request.params["experiment"])
-    with request.archive.lock:
-        if request.archive.session_labelled(label, project=project):
-            raise Refusal(409, "Specified label is already in use.")
-        name = request.params["subject"]
-        # A missing subject is created: a typing mistake in the path succeeds (docs/xnat/projects-and-sessions.md,
-        # "Writing a session").
-        subject = request.archive.subject(name, project=project) or make_subject(request, project, name, {})
-        session = Session(
-            id=request.archive.next_session_id(),
-            xsi_type=xsi_type,
-            project=project.id,
-            subject_id=subject.id,
-            label=label,
-            fields=fields,
-            insert_date=now(),
-            insert_user=request.user.login,
-        )
-        request.archive.save(session)
-    return text(session.id, status=201)
+    return write_session(request, project, session)
 
 
 def remove_experiment(request: Request) -> Answer:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from typing import get_args
 
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty, text
 from xnat_upload.sandbox.routes.documents import item_answer
+from xnat_upload.sandbox.routes.fields import PROJECT_FIELDS, short
 from xnat_upload.sandbox.routes.filters import Row, chosen_columns, filtered
+from xnat_upload.sandbox.routes.project_writing import accessibility
 from xnat_upload.sandbox.routes.request import Request
-from xnat_upload.sandbox.routes.schema import PROJECT_FIELDS, fields_from_query
 from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import readable_project
-from xnat_upload.sandbox.routes.xmlbody import xml_item
-from xnat_upload.sandbox.site import Accessibility, Role
+from xnat_upload.sandbox.site import Role
 from xnat_upload.sandbox.store import access
-from xnat_upload.sandbox.store.archive import now
 from xnat_upload.sandbox.store.deletion import delete_project
 from xnat_upload.sandbox.store.records import Project, User
 
 LIST_COLUMNS = ("ID", "secondary_ID", "name", "description", "pi_firstname", "pi_lastname")
-LEGAL_ID = re.compile(r"[A-Za-z0-9_-]+")
 ACCESS_PARAMETERS = ("accessible", "owner", "member", "collaborator", "data", "users", "recent", "favorite", "admin")
 GROUP_NAMES: dict[Role, str] = {"owner": "Owners", "member": "Members", "collaborator": "Collaborators"}
 
@@ -55,7 +51,7 @@ def _visible(request: Request) -> list[Project]:
 
 def _row(project: Project) -> dict[str, str]:
     return {
-        **project.fields,
+        **short(project.fields, PROJECT_FIELDS),
         "ID": project.id,
         "secondary_ID": project.secondary_id,
         "name": project.name,
@@ -82,7 +78,7 @@ def _list_accessible(request: Request) -> Answer:
         role = project.members.get(login)
         if wanted and role not in wanted:
             continue
-        fields = project.fields
+        fields = short(project.fields, PROJECT_FIELDS)
         investigator = " ".join(filter(None, (fields.get("pi_firstname"), fields.get("pi_lastname"))))
         rows.append([
             project.id, project.name, fields.get("description", ""), project.secondary_id, investigator, "",
@@ -105,65 +101,6 @@ def read_project(request: Request) -> Answer:
     raise Refusal(400)
 
 
-def put_project(request: Request) -> Answer:
-    """``PUT /data/projects/{P}``: 200 without a body for new and old alike."""
-    name = request.params["project"]
-    user = request.user
-    if user.login == "guest":
-        raise Refusal(403)
-    existing = readable_project(request, name)
-    if existing is None and not request.archive.site.allow_non_admin_project_creation and not user.site_admin:
-        raise Refusal(403, f"User {user.login} doesn't have permission to create projects on this system")
-    if request.tail.strip("/"):
-        raise Refusal(400)
-    if existing and not access.can_own(user, existing):
-        raise Refusal(403, f"User {user.login} doesn't have permission to edit the project {name}")
-    item = xml_item(request)
-    fields = dict(item.fields) if item else {}
-    wanted = ["ID", "secondary_ID", "name", "alias", *PROJECT_FIELDS]
-    fields |= fields_from_query(request.query.pairs, "xnat:projectData", wanted)
-    project_id = fields.pop("ID", "") or (existing.id if existing else name)
-    if project_id.lower() != (existing.id if existing else name).lower():
-        raise Refusal(417, "The project ID for the REST call must match the value in submitted request body.")
-    if not LEGAL_ID.fullmatch(project_id):
-        raise Refusal(417, "Invalid character in project ID.")
-    if project_id in request.archive.deleted_projects:
-        raise Refusal(403, f"Project '{project_id}' was used in a previously deleted project and cannot be reused.")
-    request.event_id()
-    with request.archive.lock:
-        base = existing or Project(
-            id=project_id, members={user.login: "owner"}, insert_date=now(), insert_user=user.login
-        )
-        alias = fields.pop("alias", "")
-        project = replace(
-            base,
-            secondary_id=fields.pop("secondary_ID", base.secondary_id),
-            name=fields.pop("name", base.name),
-            aliases=(*base.aliases, alias) if alias and alias not in base.aliases else base.aliases,
-            fields={**base.fields, **{key: value for key, value in fields.items() if key in PROJECT_FIELDS}},
-        )
-        clashes = conflicts(request, project)
-        if clashes:
-            message = f"Requested new project conflicts with existing projects: {', '.join(clashes)}"
-            raise Refusal(409, message)
-        level = accessibility(request.query.get("accessibility"))
-        if level:
-            project = replace(project, accessibility=level)
-        request.archive.save(project)
-    return empty()
-
-
-def conflicts(request: Request, project: Project) -> list[str]:
-    """Find names taken by other projects: IDs, names, secondary IDs and aliases share one space, without case."""
-    mine = {name.lower() for name in (project.id, project.secondary_id, project.name, *project.aliases) if name}
-    return [
-        other.id
-        for other in request.archive.projects.values()
-        if other.id != project.id
-        and mine & {name.lower() for name in (other.id, other.secondary_id, other.name, *other.aliases) if name}
-    ]
-
-
 def remove_project(request: Request) -> Answer:
     """``DELETE /data/projects/{P}``: a missing one is 400."""
     project = readable_project(request, request.params["project"])
@@ -174,12 +111,6 @@ def remove_project(request: Request) -> Answer:
     request.event_id()
     delete_project(request.archive, project)
     return empty()
-
-
-def accessibility(value: str) -> Accessibility | None:
-    """Recognise one of the three levels."""
-    levels: tuple[Accessibility, ...] = get_args(Accessibility)
-    return next((level for level in levels if level == value), None)
 
 
 def read_accessibility(request: Request) -> Answer:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty
+from xnat_upload.sandbox.routes.answers import Answer, Refusal, created_address, empty
 from xnat_upload.sandbox.routes.documents import item_answer
+from xnat_upload.sandbox.routes.fields import RECONSTRUCTION_FIELDS, fields_from_query
 from xnat_upload.sandbox.routes.filters import chosen_columns, filtered
 from xnat_upload.sandbox.routes.request import Request
-from xnat_upload.sandbox.routes.scans import check_scan_id, created_address, listed_session, session_of
-from xnat_upload.sandbox.routes.schema import RECONSTRUCTION_FIELDS, RECONSTRUCTION_TYPE, fields_from_query
+from xnat_upload.sandbox.routes.scans import check_scan_id, listed_session, session_of
+from xnat_upload.sandbox.routes.schema import RECONSTRUCTION_TYPE
 from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import can_edit_session
 from xnat_upload.sandbox.routes.xmlbody import xml_item
@@ -21,7 +22,8 @@ from xnat_upload.sandbox.store import access
 from xnat_upload.sandbox.store.deletion import delete_reconstruction
 from xnat_upload.sandbox.store.records import Reconstruction, Session
 
-LIST_COLUMNS = ("xnat_reconstructedimagedata_id", "ID", *RECONSTRUCTION_FIELDS)
+LIST_COLUMNS = ("xnat_reconstructedimagedata_id", *RECONSTRUCTION_FIELDS)
+IDENTITY = frozenset({"ID", "image_session_ID"})
 
 
 def list_reconstructions(request: Request) -> Answer:
@@ -96,13 +98,13 @@ def _description(request: Request) -> dict[str, str]:
     if named != RECONSTRUCTION_TYPE:
         raise Refusal(422, "Only reconstruction documents can be PUT to this address.")
     given = dict(item.fields) if item else {}
-    return given | fields_from_query(request.query.pairs, RECONSTRUCTION_TYPE, (*RECONSTRUCTION_FIELDS, "ID"))
+    return given | fields_from_query(request.query.pairs, RECONSTRUCTION_TYPE, RECONSTRUCTION_FIELDS)
 
 
 def _save(request: Request, session: Session, name: str, given: dict[str, str]) -> None:
     check_scan_id(name)
     request.event_id()
-    fields = {key: value for key, value in given.items() if key in RECONSTRUCTION_FIELDS or "/" in key}
+    fields = {path: value for path, value in given.items() if path not in IDENTITY}
     archive = request.archive
     with archive.lock:
         found = archive.reconstruction(session, name)

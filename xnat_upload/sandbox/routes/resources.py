@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty, stream
+from xnat_upload.sandbox.routes.answers import Answer, Refusal, created_address, empty, stream
 from xnat_upload.sandbox.routes.request import Query, Request
-from xnat_upload.sandbox.routes.scans import created_address
 from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import Target, can_delete_owner, can_edit_owner, resolve
 from xnat_upload.sandbox.routes.xmlbody import xml_item

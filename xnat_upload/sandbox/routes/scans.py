@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
-from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty
+from xnat_upload.sandbox.routes.answers import Answer, Refusal, created_address, empty
 from xnat_upload.sandbox.routes.documents import item_answer
+from xnat_upload.sandbox.routes.fields import SCAN_FIELDS, fields_from_query, short
 from xnat_upload.sandbox.routes.filters import chosen_columns
-from xnat_upload.sandbox.routes.projects import LEGAL_ID
+from xnat_upload.sandbox.routes.project_writing import LEGAL_ID
 from xnat_upload.sandbox.routes.request import Request
 from xnat_upload.sandbox.routes.schema import (
     ABSTRACT_SCAN_TYPE,
     ALL_TYPES,
-    SCAN_FIELDS,
     SCAN_TYPES,
-    fields_from_query,
-    id_from_query,
 )
 from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import (
@@ -25,12 +23,13 @@ from xnat_upload.sandbox.routes.targets import (
     readable_project,
     readable_subject,
 )
-from xnat_upload.sandbox.routes.xmlbody import xml_item
+from xnat_upload.sandbox.routes.xmlbody import XmlItem, xml_item
 from xnat_upload.sandbox.store import access
 from xnat_upload.sandbox.store.deletion import delete_scan
 from xnat_upload.sandbox.store.records import Scan, Session
 
 LIST_COLUMNS = ("xnat_imagescandata_id", "ID", "type", "quality", "xsiType", "note", "series_description")
+IDENTITY = frozenset({"ID", "image_session_ID", "project", "xnat_imagescandata_id"})
 
 
 def listed_session(request: Request) -> Session:
@@ -60,7 +59,7 @@ def list_scans(request: Request) -> Answer:
     rows = []
     for scan in request.archive.scans_of(session):
         row = {
-            **scan.fields,
+            **short(scan.fields, SCAN_FIELDS),
             "xnat_imagescandata_id": str(scan.row_id),
             "ID": scan.id,
             "xsiType": scan.xsi_type,
@@ -114,7 +113,9 @@ def put_scan(request: Request) -> Answer:
         if item and item.fields.get("image_session_ID"):
             raise Refusal(404, "Specified image session doesn't exist.")
         raise Refusal(417, "Specified scan must reference a valid image session.")
-    scan_id = existing.id if existing else _new_id(request, xsi_type, item.fields if item else {}, name)
+    fields = {**(item.fields if item else {}), **fields_from_query(request.query.pairs, xsi_type, SCAN_FIELDS)}
+    # Any ID that is given beside the path wins over the one in it.
+    scan_id = existing.id if existing else fields.get("ID") or name
     existing = existing or request.archive.scan(session, scan_id)
     if not can_edit_session(request, session):
         kind = "edit" if existing else "create"
@@ -123,20 +124,28 @@ def put_scan(request: Request) -> Answer:
         raise Refusal(409, "Specified xsiType differs from existing xsiType")
     check_scan_id(scan_id)
     request.event_id()
-    fields = {key: value for key, value in (item.fields if item else {}).items() if key in SCAN_FIELDS}
-    fields |= fields_from_query(request.query.pairs, xsi_type, SCAN_FIELDS)
     save_scan(request, session, scan_id, xsi_type, fields)
     return empty()
 
 
 def save_scan(request: Request, session: Session, scan_id: str, xsi_type: str, fields: dict[str, str]) -> None:
     """Create or update: of two creators of one scan the second updates what the first has made."""
+    fields = {path: value for path, value in fields.items() if path not in IDENTITY}
     with request.archive.lock:
         existing = request.archive.scan(session, scan_id)
         scan = existing or Scan(
             row_id=request.archive.next_row_id(), session_id=session.id, id=scan_id, xsi_type=xsi_type
         )
         request.archive.save(replace(scan, xsi_type=xsi_type, fields={**scan.fields, **fields}))
+
+
+def save_xml_scans(request: Request, session: Session, items: Iterable[XmlItem]) -> None:
+    """Create or update the scans that stand in the XML of their session."""
+    for item in items:
+        _check_type(item.xsi_type)
+        scan_id = item.fields.get("ID", "")
+        check_scan_id(scan_id)
+        save_scan(request, session, scan_id, item.xsi_type, dict(item.fields))
 
 
 def _type_from_query(request: Request) -> str:
@@ -163,14 +172,6 @@ def _check_type(xsi_type: str) -> None:
         )
 
 
-def _new_id(request: Request, xsi_type: str, fields: Mapping[str, str], name: str) -> str:
-    """Choose the ID of a new scan: any that is given beside the path wins over the one in it.
-
-    See docs/xnat/scans-and-resources.md, "Writing a scan".
-    """
-    return request.query.get("ID") or id_from_query(request.query.pairs, xsi_type) or fields.get("ID", "") or name
-
-
 def check_scan_id(scan_id: str) -> None:
     """Refuse an ID that cannot be stored, as XNAT does: with an exception, so 500."""
     if not LEGAL_ID.fullmatch(scan_id):
@@ -188,21 +189,14 @@ def post_scan(request: Request) -> Answer:
         raise Refusal(403, "Specified user account has insufficient create privileges for sessions in this project.")
     taken = {scan.id for scan in request.archive.scans_of(session)}
     free = next(str(number) for number in range(1, len(taken) + 2) if str(number) not in taken)
-    scan_id = request.query.get("ID") or free
+    fields = fields_from_query(request.query.pairs, xsi_type, SCAN_FIELDS)
+    scan_id = fields.get("ID") or free
     if scan_id in taken:
         raise Refusal(409, "Specified scan already exists.")
     check_scan_id(scan_id)
     request.event_id()
-    save_scan(request, session, scan_id, xsi_type, fields_from_query(request.query.pairs, xsi_type, SCAN_FIELDS))
+    save_scan(request, session, scan_id, xsi_type, fields)
     return created_address(request, scan_id)
-
-
-def created_address(request: Request, name: str) -> Answer:
-    """Give the address of something made by POST, in a header and as text."""
-    uri = f"{request.context_path}{request.path.rstrip('/')}/{name}"
-    return Answer(
-        200, (*empty().headers, ("content-type", "text/plain;charset=ISO-8859-1"), ("location", uri)), uri.encode()
-    )
 
 
 def remove_scan(request: Request) -> Answer:

@@ -7,7 +7,7 @@ ExperimentResource.handlePut for sharing, SecureResource.deleteItem and the data
 from __future__ import annotations
 
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty
-from xnat_upload.sandbox.routes.projects import LEGAL_ID
+from xnat_upload.sandbox.routes.project_writing import LEGAL_ID
 from xnat_upload.sandbox.routes.request import Request
 from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import readable_project

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
-from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty, text
+from xnat_upload.sandbox.routes.answers import Answer, Refusal, created_address, empty, text
 from xnat_upload.sandbox.routes.documents import item_answer
+from xnat_upload.sandbox.routes.fields import SUBJECT_FIELDS, fields_from_query, short
 from xnat_upload.sandbox.routes.filters import chosen_columns, filtered, page
-from xnat_upload.sandbox.routes.projects import LEGAL_ID
+from xnat_upload.sandbox.routes.project_writing import LEGAL_ID
 from xnat_upload.sandbox.routes.request import Request
-from xnat_upload.sandbox.routes.schema import SUBJECT_FIELDS, fields_from_query
 from xnat_upload.sandbox.routes.sharing import list_projects_of, project_to_delete_from, put_share, remove_share
 from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import can_read_item, readable_project, readable_subject
-from xnat_upload.sandbox.routes.xmlbody import xml_item
+from xnat_upload.sandbox.routes.xmlbody import XmlItem, xml_item
 from xnat_upload.sandbox.store import access
 from xnat_upload.sandbox.store.archive import now
 from xnat_upload.sandbox.store.deletion import delete_subject
@@ -47,7 +48,7 @@ def list_subjects(request: Request) -> Answer:
 
 def _row(subject: Subject, label: str) -> dict[str, str]:
     return {
-        **subject.fields,
+        **short(subject.fields, SUBJECT_FIELDS),
         "ID": subject.id,
         "project": subject.project,
         "label": label,
@@ -87,8 +88,8 @@ def put_subject(request: Request) -> Answer:
     item = xml_item(request)
     if item and item.xsi_type != "xnat:subjectData":
         raise Refusal(422, "Only xnat:Subject documents can be PUT to this address.")
-    fields = {key: value for key, value in (item.fields if item else {}).items() if key in SUBJECT_FIELDS}
-    fields |= fields_from_query(request.query.pairs, "xnat:subjectData", SUBJECT_FIELDS)
+    fields, identity = _described(request, item)
+    existing = existing or _identified(request, project, identity)
     owner = request.archive.projects[existing.project] if existing else project
     if not access.can_edit_data(request.user, owner):
         kind = "edit" if existing else "create"
@@ -96,9 +97,11 @@ def put_subject(request: Request) -> Answer:
         raise Refusal(403, message)
     request.event_id()
     if existing is None:
-        label = request.query.get("label") or (item.fields.get("label") if item else "") or name
-        return text(make_subject(request, project, label, fields).id, status=201)
-    new_label = request.query.get("label")
+        label = identity.get("label") or name
+        return text(make_subject(request, project, label, fields, identity.get("ID", "")).id, status=201)
+    if identity.get("ID", existing.id) != existing.id:
+        raise Refusal(400, "ID cannot be modified")
+    new_label = identity.get("label")
     if new_label and new_label != existing.label:
         if request.archive.subject(new_label, project=owner):
             raise Refusal(409, "Specified label is already in use.")
@@ -108,13 +111,56 @@ def put_subject(request: Request) -> Answer:
     return text(existing.id)
 
 
-def make_subject(request: Request, project: Project, label: str, fields: dict[str, str]) -> Subject:
+def _described(request: Request, item: XmlItem | None) -> tuple[dict[str, str], dict[str, str]]:
+    """Read a subject from body and query: its fields, and what it is called and belongs to."""
+    if item and "experiments/experiment" in item.holds:
+        raise Refusal(422, "Submitted subject record must not include subject assessors.")
+    fields = {
+        **(item.fields if item else {}),
+        **fields_from_query(request.query.pairs, "xnat:subjectData", SUBJECT_FIELDS),
+    }
+    return fields, {name: fields.pop(name) for name in ("ID", "label", "project") if name in fields}
+
+
+def _identified(request: Request, project: Project, identity: Mapping[str, str]) -> Subject | None:
+    """Find the subject of the ID that is given, whoever may see it; in another project it is not to be touched."""
+    subject = request.archive.subjects.get(identity.get("ID", ""))
+    if subject and project.id not in (subject.project, *subject.shares):
+        raise Refusal(409, "Project must be modified through separate URI.")
+    return subject
+
+
+def post_subject(request: Request) -> Answer:
+    """``POST …/subjects``: 409 if it exists, otherwise 200 with its address."""
+    item = xml_item(request)
+    if item and item.xsi_type != "xnat:subjectData":
+        raise Refusal(422, "Only xnat:Subject documents can be PUT to this address.")
+    fields, identity = _described(request, item)
+    project = readable_project(request, request.params.get("project") or identity.get("project", ""))
+    if project is None and "project" in request.params:
+        raise Refusal(404)
+    if project is None:
+        raise Refusal(422, "Submitted subject record must include the project attribute.")
+    label = identity.get("label", "")
+    if _identified(request, project, identity) or (label and request.archive.subject(label, project=project)):
+        raise Refusal(409, "Subject already exists.")
+    if not access.can_edit_data(request.user, project):
+        message = "Specified user account has insufficient create privileges for subjects in this project."
+        raise Refusal(403, message)
+    request.event_id()
+    return created_address(request, make_subject(request, project, label, fields, identity.get("ID", "")).id)
+
+
+def make_subject(
+    request: Request, project: Project, label: str, fields: dict[str, str], subject_id: str = ""
+) -> Subject:
     """Create a subject; the session route does so as well for one that is missing."""
     with request.archive.lock:
+        subject_id = check_id(subject_id) or request.archive.next_subject_id()
         subject = Subject(
-            id=request.archive.next_subject_id(),
+            id=subject_id,
             project=project.id,
-            label=check_label(label),
+            label=check_label(label or subject_id),
             fields=fields,
             insert_date=now(),
             insert_user=request.user.login,
@@ -128,6 +174,13 @@ def check_label(label: str) -> str:
     if not LEGAL_ID.fullmatch(label):
         raise Refusal(500, f"Invalid character(s) in label: {re.sub(r'[A-Za-z0-9_-]', '', label)}")
     return label
+
+
+def check_id(item_id: str) -> str:
+    """Refuse an ID of the caller's own that cannot be one; none is no fault."""
+    if item_id and not LEGAL_ID.fullmatch(item_id):
+        raise Refusal(417, "Invalid character in experiment label.")  # sic
+    return item_id
 
 
 def remove_subject(request: Request) -> Answer:

@@ -16,12 +16,14 @@ from xnat_upload.sandbox.routes import (
     files,
     login,
     pages,
+    project_writing,
     projects,
     reconstructions,
     resources,
     scans,
     search,
     services,
+    session_writing,
     subjects,
     xapi,
 )
@@ -50,14 +52,16 @@ class Noun:
         return ", ".join(sorted(self.handlers))
 
 
-PROJECT_LIST = Noun({"GET": projects.list_projects}, LIST)
-PROJECT = Noun({"GET": projects.read_project, "PUT": projects.put_project, "DELETE": projects.remove_project}, ITEM)
+PROJECT_LIST = Noun({"GET": projects.list_projects, "POST": project_writing.post_project}, LIST)
+PROJECT = Noun(
+    {"GET": projects.read_project, "PUT": project_writing.put_project, "DELETE": projects.remove_project}, ITEM
+)
 ACCESSIBILITY = Noun({"GET": projects.read_accessibility, "PUT": projects.put_accessibility}, PLAIN)
 MEMBER_LIST = Noun({"GET": projects.list_members}, LIST)
 MEMBER = Noun({"GET": projects.list_members, "PUT": projects.put_member, "DELETE": projects.delete_member}, LIST)
-SUBJECT_LIST = Noun({"GET": subjects.list_subjects}, LIST)
+SUBJECT_LIST = Noun({"GET": subjects.list_subjects, "POST": subjects.post_subject}, LIST)
 SUBJECT = Noun({"GET": subjects.read_subject, "PUT": subjects.put_subject, "DELETE": subjects.remove_subject}, ITEM)
-EXPERIMENT_LIST = Noun({"GET": experiments.list_experiments}, LIST)
+EXPERIMENT_LIST = Noun({"GET": experiments.list_experiments, "POST": session_writing.post_session}, LIST)
 ALL_EXPERIMENTS = Noun({"GET": experiments.list_all_experiments}, LIST)
 EXPERIMENT = Noun(
     {
