@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint types unit docs bench format clean
+.PHONY: install demo test lint types unit docs bench foreign format clean
 
 install: .venv/installed
 
@@ -39,6 +39,9 @@ docs: install  ## build the site into build/docs; a warning is an error
 bench: install  ## this library, its peers and curl on the same files; takes half an hour and an idle machine
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m tests.benchmarks
+
+foreign: install  ## other people's own test suites against the sandbox; needs the package index and a quarter of an hour
+	$(BIN)/python -m tests.foreign
 
 format: install
 	$(BIN)/ruff check --fix .
