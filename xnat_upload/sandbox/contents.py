@@ -30,7 +30,7 @@ class Contents:
             Project(
                 id=project_id,
                 secondary_id=secondary_id,
-                name=name,
+                name=name or project_id,
                 accessibility=accessibility,
                 members={self.user: "owner"},
                 insert_date=now(),
