@@ -29,8 +29,6 @@ def put_project(request: Request) -> Answer:
     existing = readable_project(request, name)
     if existing is None:
         _check_may_create(request)
-    if request.tail.strip("/"):
-        raise Refusal(400)
     if existing and not access.can_own(user, existing):
         raise Refusal(403, f"User {user.login} doesn't have permission to edit the project {name}")
     fields = _described(request)

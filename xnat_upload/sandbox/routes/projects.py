@@ -104,7 +104,7 @@ def read_project(request: Request) -> Answer:
 def remove_project(request: Request) -> Answer:
     """``DELETE /data/projects/{P}``: a missing one is 400."""
     project = readable_project(request, request.params["project"])
-    if project is None or request.tail.strip("/"):
+    if project is None:
         raise Refusal(400)
     if not access.can_own(request.user, project):
         raise Refusal(403)

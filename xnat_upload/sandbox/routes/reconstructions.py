@@ -63,8 +63,6 @@ def read_reconstruction(request: Request) -> Answer:
 def put_reconstruction(request: Request) -> Answer:
     """``PUT …/reconstructions/{R}``: 200 without a body, new or not."""
     given = _description(request)
-    if request.tail.strip("/"):
-        raise Refusal(400)
     session = session_of(request)
     if session is None:
         raise Refusal(417, "Specified reconstruction must reference a valid image session.")
@@ -117,8 +115,6 @@ def remove_reconstruction(request: Request) -> Answer:
     session, found = _find(request)
     if session is None or found is None:
         raise Refusal(404, "Unable to find the specified reconstruction.")
-    if request.tail.strip("/"):
-        raise Refusal(400)
     if not access.can_own(request.user, request.archive.projects[session.project]):
         raise Refusal(403, "User account doesn't have permission to modify this session.")
     request.event_id()

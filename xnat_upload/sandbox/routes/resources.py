@@ -146,8 +146,6 @@ def put_resource(request: Request) -> Answer:
 
     See docs/xnat/scans-and-resources.md, "Making a resource".
     """
-    if request.tail.strip("/"):
-        raise Refusal(400)
     target = resolve(request)
     owner = _one_owner(target)
     if not can_edit_owner(request, owner):
@@ -188,8 +186,6 @@ def remove_resource(request: Request) -> Answer:
     """``DELETE {R}``: an absent one is no error."""
     target = resolve(request)
     found = find_resources(request, target)
-    if request.tail.strip("/"):
-        raise Refusal(400)
     if not found:
         return empty()
     if not can_delete_owner(request, _one_owner(target)):

@@ -96,9 +96,6 @@ def put_scan(request: Request) -> Answer:
 
     See docs/xnat/scans-and-resources.md, "Writing a scan".
     """
-    tail = request.tail.strip("/")
-    if tail and not tail.startswith("projects/"):
-        raise Refusal(400)
     item = xml_item(request)
     session = session_of(request)
     name = request.params["scan"]
@@ -201,8 +198,6 @@ def post_scan(request: Request) -> Answer:
 
 def remove_scan(request: Request) -> Answer:
     """``DELETE …/scans/{ID}``."""
-    if request.tail.strip("/"):
-        raise Refusal(400)
     session = session_of(request)
     scan = request.archive.scan(session, request.params["scan"]) if session else None
     if session is None or scan is None:

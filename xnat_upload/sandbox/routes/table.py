@@ -3,6 +3,10 @@
 Restlet matches by prefix and without segment boundaries, the best match wins (docs/xnat/requests.md, "Prefixes and
 routing").  Here the longer template stands first, and every template takes whatever follows as its tail: so
 ``/projects/P/experiments/E/scans`` finds the experiment, because no longer template fits.
+
+Reading may ignore a tail, as XNAT does.  Whoever writes may not: a tail that the
+method is not known to look at is refused before its handler is asked.  What XNAT has
+and this archive has not stands in `absent`, so that it falls into no parent item.
 """
 
 from __future__ import annotations
@@ -41,10 +45,15 @@ FILE = ("application/json", "text/html", "text/xml", "image/jpeg")
 
 @dataclass(frozen=True)
 class Noun:
-    """What can be done with one kind of path; `variants` are what its GET offers, best first."""
+    """What can be done with one kind of path.
+
+    `variants` are what its GET offers, best first; `tailed` are the writing methods
+    that know what to do with a longer path.
+    """
 
     handlers: Mapping[str, Handler]
     variants: tuple[str, ...] = ("text/html",)
+    tailed: frozenset[str] = frozenset()
 
     @property
     def allow(self) -> str:
@@ -56,11 +65,17 @@ PROJECT_LIST = Noun({"GET": projects.list_projects, "POST": project_writing.post
 PROJECT = Noun(
     {"GET": projects.read_project, "PUT": project_writing.put_project, "DELETE": projects.remove_project}, ITEM
 )
-ACCESSIBILITY = Noun({"GET": projects.read_accessibility, "PUT": projects.put_accessibility}, PLAIN)
+ACCESSIBILITY = Noun(
+    {"GET": projects.read_accessibility, "PUT": projects.put_accessibility}, PLAIN, tailed=frozenset({"PUT"})
+)
 MEMBER_LIST = Noun({"GET": projects.list_members}, LIST)
 MEMBER = Noun({"GET": projects.list_members, "PUT": projects.put_member, "DELETE": projects.delete_member}, LIST)
 SUBJECT_LIST = Noun({"GET": subjects.list_subjects, "POST": subjects.post_subject}, LIST)
-SUBJECT = Noun({"GET": subjects.read_subject, "PUT": subjects.put_subject, "DELETE": subjects.remove_subject}, ITEM)
+SUBJECT = Noun(
+    {"GET": subjects.read_subject, "PUT": subjects.put_subject, "DELETE": subjects.remove_subject},
+    ITEM,
+    tailed=frozenset({"PUT", "DELETE"}),
+)
 EXPERIMENT_LIST = Noun({"GET": experiments.list_experiments, "POST": session_writing.post_session}, LIST)
 ALL_EXPERIMENTS = Noun({"GET": experiments.list_all_experiments}, LIST)
 EXPERIMENT = Noun(
@@ -70,6 +85,7 @@ EXPERIMENT = Noun(
         "DELETE": experiments.remove_experiment,
     },
     ITEM,
+    tailed=frozenset({"PUT", "DELETE"}),
 )
 SCAN_LIST = Noun({"GET": scans.list_scans, "POST": scans.post_scan}, LIST)
 SCAN = Noun({"GET": scans.read_scan, "PUT": scans.put_scan, "DELETE": scans.remove_scan}, ITEM)
@@ -86,7 +102,9 @@ RECONSTRUCTION = Noun(
 )
 ASSESSOR_LIST = Noun({"GET": assessors.list_assessors, "POST": assessors.post_assessor}, LIST)
 ASSESSOR = Noun(
-    {"GET": assessors.read_assessor, "PUT": assessors.put_assessor, "DELETE": assessors.remove_assessor}, ITEM
+    {"GET": assessors.read_assessor, "PUT": assessors.put_assessor, "DELETE": assessors.remove_assessor},
+    ITEM,
+    tailed=frozenset({"PUT", "DELETE"}),
 )
 RESOURCE_LIST = Noun(
     {
@@ -113,6 +131,7 @@ FILES = Noun(
         "DELETE": files.delete_files_route,
     },
     FILE,
+    tailed=frozenset({"PUT", "POST", "DELETE"}),
 )
 
 SCANS_OF = ("/projects/{project}/subjects/{subject}/experiments/{experiment}", "/experiments/{experiment}")
@@ -200,5 +219,5 @@ def archive_routes(profile: Profile) -> dict[str, Noun]:
         f"{short}/{{resource}}/files": Noun(reading, FILE),
         f"{short}/{{resource}}": Noun({"GET": resources.read_resource}, RESOURCE.variants),
         short: Noun({"GET": resources.list_resources}, LIST),
-        "/experiments/{experiment}": Noun(undeletable, ITEM),
+        "/experiments/{experiment}": Noun(undeletable, ITEM, tailed=EXPERIMENT.tailed),
     }

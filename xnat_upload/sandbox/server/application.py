@@ -12,10 +12,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from xnat_upload.sandbox.holds import Holds
 from xnat_upload.sandbox.injection import FaultPlan
+from xnat_upload.sandbox.routes import absent
+from xnat_upload.sandbox.routes.absent import most_specific_first
 from xnat_upload.sandbox.routes.answers import Answer
 from xnat_upload.sandbox.routes.table import PAGES, SITE, XAPI, Noun, archive_routes
 from xnat_upload.sandbox.server.authentication import Authentication
-from xnat_upload.sandbox.server.dispatch import Dispatcher, outside, unknown_route
+from xnat_upload.sandbox.server.dispatch import Absent, Dispatcher, outside, unknown_route
 from xnat_upload.sandbox.server.faulting import Faulting
 from xnat_upload.sandbox.server.firewall import Firewall
 from xnat_upload.sandbox.server.link import Link, Linked
@@ -47,24 +49,29 @@ def build_application(
 
 
 def _router(dispatcher: Dispatcher, archive: Archive) -> Router:
-    def routes(nouns: Mapping[str, Noun]) -> list[BaseRoute]:
-        return [Route(f"{template}{{tail:path}}", dispatcher.endpoint(noun)) for template, noun in nouns.items()]
+    def tailed(nouns: Mapping[str, Noun], missing: Mapping[str, str]) -> Router:
+        endpoints: dict[str, ASGIApp] = {template: Absent(template, instead) for template, instead in missing.items()}
+        endpoints |= {template: dispatcher.endpoint(noun) for template, noun in nouns.items()}
+        routes = [Route(f"{template}{{tail:path}}", endpoints[template]) for template in most_specific_first(endpoints)]
+        return Router(routes, redirect_slashes=False, default=unknown_route)
 
     def whole(nouns: Mapping[str, Noun]) -> list[BaseRoute]:
         return [Route(template, dispatcher.endpoint(noun)) for template, noun in nouns.items()]
 
-    def router(nouns: Mapping[str, Noun]) -> Router:
-        return Router(routes(nouns), redirect_slashes=False, default=unknown_route)
-
     items = archive_routes(archive.profile)
     # Archive routes exist twice, as X and /archive/X; those of the site do not (docs/xnat/requests.md, "Prefixes and
     # routing").
-    doubled, everything = router(items), router({**items, **SITE})
+    doubled = tailed(items, absent.ARCHIVE)
+    everything = tailed({**items, **SITE}, {**absent.ARCHIVE, **absent.SITE})
     mounts: list[BaseRoute] = []
     for servlet in ("/data", "/REST"):
         mounts += [Mount(f"{servlet}/archive", doubled), Mount(servlet, everything)]
     if archive.profile != "1.6":
-        mounts.append(Mount("/xapi", Router(whole(XAPI), redirect_slashes=False, default=outside)))
+        families = [
+            Route(f"{family}{{tail:path}}", Absent(f"/xapi{family}", instead))
+            for family, instead in absent.XAPI.items()
+        ]
+        mounts.append(Mount("/xapi", Router([*whole(XAPI), *families], redirect_slashes=False, default=outside)))
     return Router([*mounts, *whole(PAGES)], redirect_slashes=False, default=outside)
 
 

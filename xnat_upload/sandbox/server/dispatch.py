@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from xnat_upload.sandbox.holds import Holds
+from xnat_upload.sandbox.routes.absent import absent_answer
 from xnat_upload.sandbox.routes.answers import RESTLET_HEADERS, Answer, Refusal, bodyless, status_page, tomcat_page
 from xnat_upload.sandbox.routes.request import Query, Request, negotiate
 from xnat_upload.sandbox.routes.table import Handler, Noun
@@ -52,6 +53,10 @@ class Dispatcher:
         handler = noun.handlers.get("GET" if method == "HEAD" else method)
         if handler is None:
             return status_page(405).with_headers(("allow", noun.allow))
+        tail: str = scope["path_params"].get("tail", "").rstrip("/")
+        # Restlet knows no segment boundaries, ``filesx`` is ``files/x`` to it; whoever writes must mean what he writes.
+        if tail and method not in ("GET", "HEAD") and not (method in noun.tailed and tail.startswith("/")):
+            return status_page(400)
         headers = Headers(scope=scope)
         variant = noun.variants[0]
         if method in ("GET", "HEAD"):
@@ -135,6 +140,18 @@ def _handled(handler: Handler, request: Request) -> Answer:
         answer = status_page(500, str(error))
     request.disk.reached("answer-ready", PurePosixPath(request.path))
     return answer
+
+
+class Absent:
+    """The ASGI application behind a route that XNAT has and this archive has not."""
+
+    def __init__(self, template: str, instead: str) -> None:
+        self._answer = absent_answer(template, instead)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Say so, whatever the method."""
+        answer = bodyless(self._answer) if scope["method"] == "HEAD" else self._answer
+        await send_answer(answer, scope, receive, send)
 
 
 class Endpoint:
