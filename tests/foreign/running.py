@@ -17,6 +17,14 @@ SECONDS_FOR_A_TEST = 600
 
 def run(suite: Suite, environment: Environment, log: Path, selected: tuple[str, ...] = ()) -> dict[str, bool]:
     """Give each test's name and whether it passed; `log` gets what pytest said."""
+    outcomes: dict[str, bool] = {}
+    log.write_bytes(b"")
+    for arguments in [selected] if selected else suite.runs:
+        outcomes |= _run(suite, environment, log, arguments)
+    return outcomes
+
+
+def _run(suite: Suite, environment: Environment, log: Path, arguments: tuple[str, ...]) -> dict[str, bool]:
     own = environment.source / "pyproject.toml"  # or pytest would look further up, and find that of this project
     with (
         tempfile.TemporaryDirectory(prefix="foreign-") as scratch,
@@ -26,11 +34,11 @@ def run(suite: Suite, environment: Environment, log: Path, selected: tuple[str, 
         variables = {name: value.format(**account) for name, value in suite.variables.items()}
         results = Path(scratch) / "results.xml"
         command = [
-            environment.python, "-m", "pytest", *(selected or suite.tests), "-p", "no:cacheprovider",
+            environment.python, "-m", "pytest", *arguments, "-p", "no:cacheprovider",
             f"--rootdir={environment.source}", "-c", own if own.exists() else os.devnull,
             f"--timeout={SECONDS_FOR_A_TEST}", f"--junitxml={results}", "--tb=short", "-rA",
         ]  # fmt: skip
-        with log.open("wb") as output:
+        with log.open("ab") as output:
             subprocess.run(
                 command,
                 cwd=environment.source,

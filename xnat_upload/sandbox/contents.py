@@ -89,7 +89,7 @@ class Contents:
             )
             archive.save(session)
             for scan_id, scan_type in scans.items():
-                row_id = archive.next_row_id()
+                row_id = archive.next_row_id("scan")
                 archive.save(Scan(row_id=row_id, session_id=session.id, id=scan_id, xsi_type=scan_type))
         return session.id
 

@@ -106,7 +106,7 @@ def _save(request: Request, session: Session, name: str, given: dict[str, str]) 
     archive = request.archive
     with archive.lock:
         found = archive.reconstruction(session, name)
-        found = found or Reconstruction(row_id=archive.next_row_id(), session_id=session.id, id=name)
+        found = found or Reconstruction(row_id=archive.next_row_id("reconstruction"), session_id=session.id, id=name)
         archive.save(replace(found, fields={**found.fields, **fields}))
 
 

@@ -112,7 +112,7 @@ class Request:
         """Give the ID of the event this request is logged under, or refuse it for want of a reason."""
         if self.archive.site.require_change_justification and not self.query.get("event_reason"):
             raise Refusal(500, "Justification required.")
-        return self.query.get("event_id") or str(self.archive.next_row_id())
+        return self.query.get("event_id") or str(self.archive.next_row_id("event"))
 
 
 FORMATS = {

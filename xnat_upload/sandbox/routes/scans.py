@@ -131,7 +131,7 @@ def save_scan(request: Request, session: Session, scan_id: str, xsi_type: str, f
     with request.archive.lock:
         existing = request.archive.scan(session, scan_id)
         scan = existing or Scan(
-            row_id=request.archive.next_row_id(), session_id=session.id, id=scan_id, xsi_type=xsi_type
+            row_id=request.archive.next_row_id("scan"), session_id=session.id, id=scan_id, xsi_type=xsi_type
         )
         request.archive.save(replace(scan, xsi_type=xsi_type, fields={**scan.fields, **fields}))
 

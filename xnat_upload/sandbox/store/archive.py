@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from xnat_upload.sandbox.site import Profile, SiteSettings
 from xnat_upload.sandbox.store.catalog import CatalogFiles
@@ -27,6 +28,8 @@ from xnat_upload.sandbox.store.records import (
     Subject,
     User,
 )
+
+Table = Literal["event", "resource", "scan", "reconstruction"]
 
 
 def now() -> str:
@@ -75,10 +78,13 @@ class Archive:
             for action, record in journal.replay():
                 (self.save if action == "save" else self.remove)(record)
             self._journal = journal
-        numbers = list(self._owners)
-        for table in (self._scans, self._reconstructions):
-            numbers += [row.row_id for rows in table.values() for row in rows.values()]
-        self._row_ids = itertools.count(max(numbers, default=0) + 1)
+        taken: dict[Table, list[int]] = {
+            "event": [],
+            "resource": list(self._owners),
+            "scan": [row.row_id for rows in self._scans.values() for row in rows.values()],
+            "reconstruction": [row.row_id for rows in self._reconstructions.values() for row in rows.values()],
+        }
+        self._row_ids = {table: itertools.count(max(rows, default=0) + 1) for table, rows in taken.items()}
 
     @property
     def archive_folder(self) -> Path:
@@ -248,10 +254,10 @@ class Archive:
 
     # Identifiers and folders
 
-    def next_row_id(self) -> int:
-        """Draw a database key."""
+    def next_row_id(self, table: Table) -> int:
+        """Draw a database key: each table counts by itself."""
         with self.lock:
-            return next(self._row_ids)
+            return next(self._row_ids[table])
 
     def next_subject_id(self) -> str:
         """Draw a global subject ID."""

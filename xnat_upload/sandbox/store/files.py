@@ -110,7 +110,7 @@ def _unsaved_resource(archive: Archive, owner: Owner, label: str | None, info: F
     catalog = folder / f"{name}_catalog.xml"
     archive.catalogs.read(catalog, catalog_id=name)
     return Resource(
-        id=archive.next_row_id(),
+        id=archive.next_row_id("resource"),
         owner=owner,
         label=label or "",
         catalog=str(catalog.relative_to(archive.archive_folder)),

@@ -33,7 +33,7 @@ def create_resource(archive: Archive, owner: Owner, label: str, info: FileInfo) 
     with archive.lock:
         same = next((one for one in archive.resources_of(owner) if one.catalog == relative), None)
         resource = Resource(
-            id=same.id if same else archive.next_row_id(),
+            id=same.id if same else archive.next_row_id("resource"),
             owner=owner,
             label=label,
             catalog=relative,
