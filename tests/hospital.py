@@ -12,7 +12,7 @@ from xnat_upload import TransferSettings, Uploader
 
 # Small pauses: the tests are about what happens, not about how long one waits for it.
 IMPATIENT = TransferSettings(
-    pause_seconds=0.01, longest_pause_seconds=0.05, settle_seconds=0.5, read_timeout_seconds=10
+    attempts=5, pause_seconds=0.01, longest_pause_seconds=0.05, settle_seconds=0.5, read_timeout_seconds=10
 )
 
 

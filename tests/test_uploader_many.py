@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hospital import IMPATIENT, Hospital
+from tests.hospital import Hospital
 from tests.sending import send
 from xnat_upload import (
     IncompleteUploadError,
@@ -18,7 +18,6 @@ from xnat_upload import (
     Progress,
     Report,
     Status,
-    TransferSettings,
     UnsafePathError,
     UploadRequest,
 )
@@ -181,7 +180,6 @@ def test_a_status_compares_with_its_text() -> None:
     status: str = Status.STORED
     assert status == "stored"
     assert f"{Status.NOT_SENT}" == "not sent"
-    assert IMPATIENT.attempts == TransferSettings().attempts
 
 
 def test_a_user_without_edit_right_is_denied_though_xnat_answers_200(reader: Hospital, images: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 MIB = 1024 * 1024
 # A wait of no time at all is refused by the HTTP layer, in the middle of an upload.
-_ABOVE_ZERO = frozenset({"connect_timeout_seconds", "read_timeout_seconds"})
+_ABOVE_ZERO = frozenset({"connect_timeout_seconds", "read_timeout_seconds", "exchange_timeout_seconds"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +39,22 @@ class TransferSettings:
     read_timeout_seconds : float
         How long to wait while the archive takes no byte of a request, and for its answer after the last one; it
         extracts and hashes in that time.
+    exchange_timeout_seconds : float
+        How long one request and its answer may take as a whole, however steadily they drip; twice the read timeout, so
+        that an archive may both be silent for that long and answer slowly. What has been sent, and an answer of known
+        length, get a second more for every 10 kB, so that a slow line is not cut off.
     attempts : int
-        Times that one request is sent at most, the first included.
+        Times that one request is sent at most, the first included. So many that `total_seconds` decides, unless fewer
+        are asked for.
     pause_seconds : float
         Upper bound of the first pause between two attempts; each further bound is twice the last. The pause is drawn
         at random below its bound, so that many clients do not come back at once.
     longest_pause_seconds : float
         No bound grows beyond this; a longer ``Retry-After`` of the archive is obeyed up to it as well.
     total_seconds : float
-        No further attempt of one request starts later than this after its first.
+        No further attempt of one request starts later than this after its first. A hospital's archive needs minutes for
+        a restart. Before anything has ever answered at an address, `longest_pause_seconds` is all the patience there
+        is, because the address is more likely to be wrong.
     settle_seconds : float
         After a gateway timeout the archive is still working: how long its listing is asked before files are sent again.
 
@@ -72,7 +79,8 @@ class TransferSettings:
     large_file_bytes: int = 4 * MIB
     connect_timeout_seconds: float = 10.0
     read_timeout_seconds: float = 300.0
-    attempts: int = 5
+    exchange_timeout_seconds: float = 600.0
+    attempts: int = 1000
     pause_seconds: float = 1.0
     longest_pause_seconds: float = 60.0
     total_seconds: float = 1800.0

@@ -27,8 +27,14 @@ class FailsFirst:
         return "an answer"
 
 
-def try_again(act: Callable[[], str], settings: TransferSettings, stop: threading.Event | None = None) -> str:
-    for attempt in retry.attempts(settings, doing="asking", stop=stop):
+def try_again(
+    act: Callable[[], str],
+    settings: TransferSettings,
+    stop: threading.Event | None = None,
+    *,
+    first_contact: bool = False,
+) -> str:
+    for attempt in retry.attempts(settings, doing="asking", stop=stop, first_contact=first_contact):
         with attempt:
             return act()
     raise AssertionError("unreachable")
@@ -42,7 +48,7 @@ def waited_by(act: Callable[[], str], settings: TransferSettings, monkeypatch: p
     return waited
 
 
-QUICK = TransferSettings(pause_seconds=0, longest_pause_seconds=0)
+QUICK = TransferSettings(attempts=5, pause_seconds=0, longest_pause_seconds=0)
 
 
 def test_an_archive_that_comes_back_is_answered_for() -> None:
@@ -68,7 +74,7 @@ def test_a_refusal_is_not_asked_for_twice(error: XnatUploadError) -> None:
 
 def test_a_pause_stays_below_a_bound_that_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = TransferSettings(attempts=9, pause_seconds=1, longest_pause_seconds=20)
-    monkeypatch.setattr("random.uniform", lambda _, bound: bound)
+    monkeypatch.setattr("random.uniform", lambda least, bound: bound)
     act = FailsFirst(*(ServerUnavailableError("busy") for _ in range(8)))
     assert waited_by(act, settings, monkeypatch) == [1, 2, 4, 8, 16, 20, 20, 20]
 
@@ -94,6 +100,23 @@ def test_a_pause_stays_a_number_after_two_thousand_attempts(monkeypatch: pytest.
     settings = TransferSettings(attempts=2000, pause_seconds=0.001, longest_pause_seconds=0.01)
     act = FailsFirst(*(ServerUnavailableError("busy") for _ in range(1999)))
     assert max(waited_by(act, settings, monkeypatch)) <= 0.01
+
+
+def test_time_and_not_a_count_ends_the_patience_for_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda least, bound: bound)
+    restart = [ServerUnavailableError("busy", status=503) for _ in range(40)]
+    waited = waited_by(FailsFirst(*restart), TransferSettings(), monkeypatch)
+    assert sum(waited) > 1800
+
+
+def test_where_nothing_has_ever_answered_patience_is_one_long_pause() -> None:
+    settings = TransferSettings(pause_seconds=0.01, longest_pause_seconds=0.01)
+    refused = FailsFirst(*(ServerUnavailableError("no connection", may_have_arrived=False) for _ in range(90)))
+    with pytest.raises(ServerUnavailableError):
+        try_again(refused, settings, first_contact=True)
+    assert 0 < refused.calls < 60
+    answered = FailsFirst(*(ServerUnavailableError("busy") for _ in range(60)))
+    assert try_again(answered, settings, first_contact=True) == "an answer"
 
 
 def test_no_attempt_starts_after_the_total_time() -> None:
@@ -126,9 +149,9 @@ def test_each_pause_is_told_with_its_reason_and_without_a_name(caplog: pytest.Lo
     act = FailsFirst(ServerUnavailableError("patient FAK09131796", status=503), ServerUnavailableError("FAK09131796"))
     with caplog.at_level(logging.DEBUG):
         try_again(act, QUICK)
-    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
     assert told == [
-        "While asking: status 503. Attempt 2 of 5 follows in 0.0 s.",
-        "While asking: no answer. Attempt 3 of 5 follows in 0.0 s.",
+        "While asking: status 503. Attempt 2 follows in 0.0 s; 0 s have passed, and patience ends after 1800 s.",
+        "While asking: no answer. Attempt 3 follows in 0.0 s; 0 s have passed, and patience ends after 1800 s.",
     ]
     assert "FAK09131796" not in caplog.text

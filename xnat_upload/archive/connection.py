@@ -104,7 +104,7 @@ class Connection:
             The credentials are not accepted, or were not taken for a login.
         """
         if self._cookies is None:
-            for attempt in retry.attempts(self.settings, doing="logging in"):
+            for attempt in retry.attempts(self.settings, doing="logging in", first_contact=True):
                 with attempt:
                     self._renew(None)
         return self._user

@@ -7,7 +7,6 @@ files, whose sender looks at the archive before each further attempt.
 from __future__ import annotations
 
 import logging
-import random
 import threading
 
 import tenacity
@@ -18,56 +17,70 @@ from xnat_upload.settings import TransferSettings
 logger = logging.getLogger(__name__)
 
 
-def attempts(settings: TransferSettings, *, doing: str, stop: threading.Event | None = None) -> tenacity.Retrying:
+def attempts(
+    settings: TransferSettings, *, doing: str, stop: threading.Event | None = None, first_contact: bool = False
+) -> tenacity.Retrying:
     """Give the attempts for one request, to be used as ``for attempt in attempts(…): with attempt: …``.
 
     Parameters
     ----------
     settings : TransferSettings
-        How many, for how long, with which pauses.
+        For how long, with which pauses, how many.
     doing : str
         What is being done, for the log; no names that could identify a patient.
     stop : threading.Event, optional
         Once set, no pause is waited out, and an attempt that fails is the last. Who was in a pause comes out of it to
         one more attempt, and must look at the event itself before it sends anything.
+    first_contact : bool
+        Nothing has ever answered at this address: a connection that cannot be made is tried again for the longest pause
+        only, because the address may be wrong.
 
     Raises
     ------
     ServerUnavailableError
         The last one, when no attempt is left.
     """
+    back_off = tenacity.wait_random_exponential(multiplier=settings.pause_seconds, max=settings.longest_pause_seconds)
 
     def pause_seconds(state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        doublings = min(state.attempt_number - 1, 60)  # 2**1024 is more than a float can hold
-        bound = min(settings.longest_pause_seconds, settings.pause_seconds * 2**doublings)
-        pause = random.uniform(0, bound)  # noqa: S311  no secret hangs on it
-        if isinstance(error, ServerUnavailableError) and error.retry_after_seconds is not None:
-            pause = max(pause, min(error.retry_after_seconds, settings.longest_pause_seconds))
-        return pause
+        error = _error_of(state)
+        asked = error.retry_after_seconds if error and error.retry_after_seconds is not None else 0.0
+        return max(back_off(state), min(asked, settings.longest_pause_seconds))
+
+    def nobody_is_there(state: tenacity.RetryCallState) -> bool:
+        error = _error_of(state)
+        if not first_contact or error is None or error.may_have_arrived:
+            return False
+        return (state.seconds_since_start or 0.0) + state.upcoming_sleep > settings.longest_pause_seconds
 
     def say(state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        status = getattr(error, "status", None)
-        logger.warning(
-            "While %s: %s. Attempt %d of %d follows in %.1f s.",
+        error = _error_of(state)
+        logger.info(
+            "While %s: %s. Attempt %d follows in %.1f s; %.0f s have passed, and patience ends after %.0f s.",
             doing,
-            f"status {status}" if status else "no answer",
+            f"status {error.status}" if error and error.status else "no answer",
             state.attempt_number + 1,
-            settings.attempts,
             state.upcoming_sleep,
+            state.seconds_since_start or 0.0,
+            settings.total_seconds,
         )
 
     stopped = stop if stop is not None else threading.Event()
+    ends = tenacity.stop_any(
+        tenacity.stop_after_attempt(settings.attempts),
+        tenacity.stop_before_delay(settings.total_seconds),
+        tenacity.stop_when_event_set(stopped),
+    )
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(ServerUnavailableError),
-        stop=tenacity.stop_any(
-            tenacity.stop_after_attempt(settings.attempts),
-            tenacity.stop_before_delay(settings.total_seconds),
-            tenacity.stop_when_event_set(stopped),
-        ),
+        stop=lambda state: ends(state) or nobody_is_there(state),
         wait=pause_seconds,
         sleep=tenacity.sleep_using_event(stopped),
         before_sleep=say,
         reraise=True,
     )
+
+
+def _error_of(state: tenacity.RetryCallState) -> ServerUnavailableError | None:
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, ServerUnavailableError) else None
