@@ -76,6 +76,7 @@ def filled(template: str, place: Place) -> str:
         group="member",
         user="outsider",
         element="xnat:mrSessionData",
+        search="S1",
     )
 
 

@@ -53,7 +53,6 @@ SITE: dict[str, str] = {
     "/projects/{project}/config": NOTHING,
     "/projects/{project}/pars": IN_PYTHON,
     "/routing": NOTHING,
-    "/search": "Lists take filters: GET /data/experiments?xsiType=…&label=….",
     "/search/elements/{element}/versions": "GET /data/search/elements/{element} lists its fields.",
     "/services/archive": "Write into the archive: PUT {scan}/resources/{resource}/files.",
     "/services/audit": NOTHING,

@@ -1,7 +1,6 @@
 """``/data/search/elements``: which data types can be searched, and by which fields.
 
-Listed are those of a fresh installation that this archive can hold; searching itself
-is not offered.
+Listed are those of a fresh installation that this archive can hold.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from collections import Counter
 
 from xnat_upload.sandbox.routes.answers import Answer, Refusal
 from xnat_upload.sandbox.routes.request import Request
+from xnat_upload.sandbox.routes.search_fields import search_field, shown_fields
 from xnat_upload.sandbox.routes.tables import Cell, Table, table_answer
 
 SEARCHABLE = {
@@ -21,8 +21,6 @@ SEARCHABLE = {
     "xnat:petmrSessionData": ("PET MR Session", "PET MR Sessions"),
     "xnat:crSessionData": ("CR Session", "CR Sessions"),
 }
-FIELDS = {"xnat:projectData": ("ID", "NAME", "SECONDARY_ID"), "xnat:subjectData": ("LABEL", "PROJECT", "INSERT_DATE")}
-SESSION_FIELDS = ("LABEL", "PROJECT", "DATE", "INSERT_DATE")
 
 
 def list_elements(request: Request) -> Answer:
@@ -42,7 +40,7 @@ def list_fields(request: Request) -> Answer:
     for name in request.params["element"].split(","):
         if name not in SEARCHABLE:
             raise Refusal(400)
-        fields = FIELDS.get(name, SESSION_FIELDS)
-        rows += [[field, field, field, "string", "false", field, name, 0] for field in fields]
+        fields = [search_field(name, field_id) for field_id in shown_fields(name)]
+        rows += [[one.field_id, one.field_id, one.field_id, one.kind, "false", one.field_id, name, 0] for one in fields]
     columns = ("FIELD_ID", "HEADER", "SUMMARY", "TYPE", "REQUIRES_VALUE", "DESC", "ELEMENT_NAME", "SRC")
     return table_answer(Table(columns=columns, rows=rows, title="Search Fields"), request)

@@ -24,8 +24,10 @@ from xnat_upload.sandbox.routes import (
     projects,
     reconstructions,
     resources,
+    saved_searches,
     scans,
     search,
+    searching,
     services,
     session_writing,
     subjects,
@@ -186,8 +188,19 @@ SITE: dict[str, Noun] = {
     ),
     "/services/tokens": Noun({"GET": login.tokens}, ("application/json", "text/plain")),
     "/services/refresh/catalog": Noun({"POST": services.refresh_catalog}),
+    "/search/saved/{search}/results": Noun({"GET": saved_searches.read_results}, LIST),
+    "/search/saved/{search}": Noun(
+        {
+            "GET": saved_searches.read_saved,
+            "PUT": saved_searches.put_saved,
+            "DELETE": saved_searches.delete_saved,
+        },
+        ("text/xml",),
+    ),
+    "/search/saved": Noun({"GET": saved_searches.list_saved}, LIST),
     "/search/elements/{element}": Noun({"GET": search.list_fields}, ("text/xml",)),
     "/search/elements": Noun({"GET": search.list_elements}, LIST),
+    "/search": Noun({"POST": searching.post_search}, LIST),
 }
 
 # Unlike Restlet's, these match the whole path and nothing longer.

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 
 from xnat_upload.sandbox.routes.answers import Answer, stream
@@ -20,8 +20,7 @@ HTML_ROOT = '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">
 class Table:
     """Rows under column names, with what stands beside them.
 
-    `about` follows the rows in JSON (``title``, ``totalRecords``); `column_properties`
-    precede them.
+    Title, root element and total follow the rows in JSON; `column_properties` precede them.
     """
 
     columns: Sequence[str]
@@ -29,6 +28,7 @@ class Table:
     title: str | None = None
     with_total: bool = True
     column_properties: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    root_element_name: str | None = None
 
     def selected(self, request: Request) -> Table:
         """Give the table sorted as ``sortBy`` and ``sortOrder`` wish."""
@@ -38,13 +38,7 @@ class Table:
         indices = [self.columns.index(name) for name in names]
         backwards = request.query.get("sortOrder").upper() == "DESC"
         rows = sorted(self.rows, key=lambda row: [_text(row[index]) for index in indices], reverse=backwards)
-        return Table(
-            columns=self.columns,
-            rows=rows,
-            title=self.title,
-            with_total=self.with_total,
-            column_properties=self.column_properties,
-        )
+        return replace(self, rows=rows)
 
 
 def table_answer(table: Table, request: Request) -> Answer:
@@ -78,6 +72,8 @@ def _as_json(table: Table) -> Iterator[bytes]:
     about = []
     if table.title is not None:
         about.append(f'"title": {json.dumps(table.title)}')
+    if table.root_element_name is not None:
+        about.append(f'"rootElementName": {json.dumps(table.root_element_name)}')
     if table.with_total:
         about.append(f'"totalRecords": "{len(table.rows)}"')
     yield f"]{', ' if about else ''}{','.join(about)}}}}}".encode()

@@ -25,6 +25,7 @@ from xnat_upload.sandbox.store.records import (
     Resource,
     Scan,
     Session,
+    SiteDocument,
     Subject,
     User,
 )
@@ -69,6 +70,7 @@ class Archive:
         self._reconstructions: dict[str, dict[str, Reconstruction]] = {}
         self._resources: dict[Owner, dict[int, Resource]] = {}
         self._owners: dict[int, Owner] = {}
+        self._documents: dict[tuple[str, str, str], SiteDocument] = {}
         self._highest = {"S": 0, "E": 0}
         for folder in (self.archive_folder, self.cache_folder, self.build_folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -127,6 +129,8 @@ class Archive:
                     self._scans.setdefault(record.session_id, {})[record.id] = record
                 case Reconstruction():
                     self._reconstructions.setdefault(record.session_id, {})[record.id] = record
+                case SiteDocument():
+                    self._documents[record.kind, record.scope, record.name] = record
                 case Resource():
                     self._resources.setdefault(record.owner, {})[record.id] = record
                     self._owners[record.id] = record.owner
@@ -154,6 +158,8 @@ class Archive:
                     del self._scans[record.session_id][record.id]
                 case Reconstruction():
                     del self._reconstructions[record.session_id][record.id]
+                case SiteDocument():
+                    self._documents.pop((record.kind, record.scope, record.name), None)
                 case Resource():
                     self._resources[record.owner].pop(record.id, None)
                     self._owners.pop(record.id, None)
@@ -242,6 +248,16 @@ class Archive:
         with self.lock:
             owner = self._owners.get(resource_id)
             return self._resources[owner].get(resource_id) if owner else None
+
+    def document(self, kind: str, scope: str, name: str) -> SiteDocument | None:
+        """Find a text of the site, or of the project that is its scope."""
+        with self.lock:
+            return self._documents.get((kind, scope, name))
+
+    def documents_of(self, kind: str, scope: str = "") -> list[SiteDocument]:
+        """All texts of a kind in a scope."""
+        with self.lock:
+            return [one for one in self._documents.values() if (one.kind, one.scope) == (kind, scope)]
 
     def project_of(self, owner: Owner) -> Project:
         """Give the project in whose folder the files of `owner` lie."""

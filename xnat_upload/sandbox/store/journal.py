@@ -20,12 +20,13 @@ from xnat_upload.sandbox.store.records import (
     Resource,
     Scan,
     Session,
+    SiteDocument,
     Subject,
     User,
 )
 
 KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (User, Project, Subject, Session, Scan, Reconstruction, Resource)
+    kind.__name__: kind for kind in (User, Project, Subject, Session, Scan, Reconstruction, Resource, SiteDocument)
 }
 
 
@@ -44,7 +45,7 @@ class Journal:
                 action, kind, values = json.loads(line)
                 if kind == "Resource":
                     values["owner"] = Owner(**values["owner"])
-                for name in ("aliases", "tags"):
+                for name in ("aliases", "tags", "users"):
                     if name in values:
                         values[name] = tuple(values[name])
                 yield action, KINDS[kind](**values)

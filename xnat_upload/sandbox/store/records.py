@@ -141,4 +141,22 @@ class Resource:
     file_size: int | None = None
 
 
-Record: TypeAlias = User | Project | Subject | Session | Scan | Reconstruction | Resource
+@dataclass(frozen=True, kw_only=True)
+class SiteDocument:
+    """A text that the site keeps beside its items: a saved search, a configuration.
+
+    `scope` is the project it belongs to, or empty; `users` are those it is kept for.
+    """
+
+    kind: Literal["search", "config"]
+    name: str
+    text: str
+    scope: str = ""
+    status: str = "enabled"
+    version: int = 1
+    users: tuple[str, ...] = ()
+    user: str = ""
+    date: str = ""
+
+
+Record: TypeAlias = User | Project | Subject | Session | Scan | Reconstruction | Resource | SiteDocument
