@@ -11,6 +11,7 @@ from xnat_upload.sandbox.site import Accessibility, Role
 from xnat_upload.sandbox.store.archive import Archive, now
 from xnat_upload.sandbox.store.files import find_resource
 from xnat_upload.sandbox.store.layout import folder_of
+from xnat_upload.sandbox.store.reach import Reach
 from xnat_upload.sandbox.store.records import Owner, Project, Scan, Session, Subject
 from xnat_upload.sandbox.store.resources import files_below
 
@@ -96,7 +97,8 @@ class Contents:
     def files(self, project_id: str, session_label: str, scan_id: str, label: str) -> dict[str, bytes]:
         """Give the files that have an entry in the catalog."""
         folder, catalogued = self._folder(project_id, session_label, scan_id, label)
-        return {name: (folder / name).read_bytes() for name in catalogued if (folder / name).is_file()}
+        reach = Reach(folder, limit=self.archive.archive_folder / self._project(project_id).id)
+        return {name: file.read_bytes() for name in catalogued if (file := reach.file(name))}
 
     def orphans(self, project_id: str, session_label: str, scan_id: str, label: str) -> dict[str, bytes]:
         """Give the files that have none."""

@@ -145,9 +145,9 @@ def _named_files(request: Request, resource: Resource) -> Iterator[tuple[str, Pa
             folder = f"{archive.sessions[assessor.assessed_id].label}/assessors/{assessor.id}/{owner.direction}"
     else:
         folder = owner.id
-    catalog_path = archive.catalog_path(resource)
+    catalog_path, reach = archive.catalog_path(resource), archive.reach(resource)
     for entry in archive.catalogs.read(catalog_path, catalog_id=resource.label).entries.values():
-        path = served_path(archive, catalog_path, entry)
+        path = served_path(reach, entry)
         if path is not None:
             yield f"{folder}/resources/{resource.label}/files/{entry.uri}", path
 

@@ -68,19 +68,19 @@ def _list(request: Request, target: Target, resources: list[Resource], folder: s
     rows = []
     for resource in resources:
         catalog = _catalog(request, resource, is_single=is_single)
-        catalog_path = request.archive.catalog_path(resource)
+        catalog_path, reach = request.archive.catalog_path(resource), request.archive.reach(resource)
         base = _base_uri(request, target, resource, is_single=is_single)
         for entry in catalog.entries.values():
             if not entry.uri.startswith(folder) or not _is_wanted(request, entry):
                 continue
             address = f"{base}/{entry.uri}"
             if location != "URI":
-                address = str(catalog_path.parent / entry.uri)
+                address = f"{catalog_path.parent}/{entry.uri}"
                 if location == "projectPath":
                     address = address.removeprefix(str(request.archive.archive_folder))
             size = entry.size
             if size is None:
-                served = served_path(request.archive, catalog_path, entry)
+                served = served_path(reach, entry)
                 size = served.stat().st_size if served else 0
             row = [
                 entry.name, str(size), address, resource.label, ",".join(entry.tags), entry.format,
@@ -153,10 +153,9 @@ def _read(request: Request, resources: list[Resource], path: str) -> Answer:
         raise _NotFound(request, "Unable to find file.")
     path, _, member = _split_member(path)
     for resource in resources:
-        catalog_path = request.archive.catalog_path(resource)
         catalog = _catalog(request, resource, is_single=len(resources) == 1)
         entry = matching_entry(catalog, path, unquote_plus(path))
-        served = served_path(request.archive, catalog_path, entry) if entry else None
+        served = served_path(request.archive.reach(resource), entry) if entry else None
         if served is not None:
             return member_answer(request, served, member) if member else file_answer(request, served)
     if len(resources) > 1:
@@ -171,11 +170,10 @@ def _read_by_number(request: Request, resources: list[Resource]) -> Answer:
     """
     is_filtered = "file_format" in request.query or "file_content" in request.query
     if is_filtered and len(resources) == 1 and request.query.get("index").isdigit():
-        catalog_path = request.archive.catalog_path(resources[0])
         entries = _catalog(request, resources[0], is_single=True).entries.values()
         accepted = [entry for entry in entries if _is_wanted(request, entry)]
         for entry in accepted[int(request.query.get("index")) :][:1]:
-            served = served_path(request.archive, catalog_path, entry)
+            served = served_path(request.archive.reach(resources[0]), entry)
             if served is not None:
                 return file_answer(request, served)
     raise _NotFoundQuietly(request)

@@ -74,6 +74,8 @@ def _save(request: Request, existing: Project | None, project_id: str, fields: M
     request.event_id()
     login = request.user.login
     with request.archive.lock:
+        if existing is None and project_id in request.archive.projects:  # somebody's whom this user may not see
+            raise Refusal(403, "User account doesn't have permission to edit this project.")
         base = existing or Project(
             id=project_id, name=project_id, members={login: "owner"}, insert_date=now(), insert_user=login
         )

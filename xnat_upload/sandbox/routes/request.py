@@ -112,7 +112,10 @@ class Request:
         """Give the ID of the event this request is logged under, or refuse it for want of a reason."""
         if self.archive.site.require_change_justification and not self.query.get("event_reason"):
             raise Refusal(500, "Justification required.")
-        return self.query.get("event_id") or str(self.archive.next_row_id("event"))
+        given = self.query.get("event_id")
+        if given and not (given.isascii() and given.isdigit()):
+            raise Refusal(500, f'For input string: "{given}"')  # Integer.valueOf, in SecureResource.getEventId
+        return given or str(self.archive.next_row_id("event"))
 
 
 FORMATS = {

@@ -16,6 +16,7 @@ from typing import Literal
 from xnat_upload.sandbox.site import Profile, SiteSettings
 from xnat_upload.sandbox.store.catalog import CatalogFiles
 from xnat_upload.sandbox.store.journal import Journal
+from xnat_upload.sandbox.store.reach import Reach
 from xnat_upload.sandbox.store.records import (
     GUEST,
     Owner,
@@ -296,6 +297,11 @@ class Archive:
     def catalog_path(self, resource: Resource) -> Path:
         """Give the catalog file of a resource."""
         return self.archive_folder / resource.catalog
+
+    def reach(self, resource: Resource) -> Reach:
+        """Tell which files the names in a resource can stand for."""
+        project = resource.catalog.partition("/")[0]
+        return Reach(self.catalog_path(resource).parent, limit=self.archive_folder / project)
 
     def all_sessions(self) -> Iterator[Session]:
         """Every session of the site, without assessors, in the order in which they were made."""

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import codecs
 import io
-import os
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Literal
 
 from xnat_upload.sandbox.store import zipstream
@@ -108,15 +106,3 @@ def _tar_blocks(tar: tarfile.TarFile, info: tarfile.TarInfo) -> Iterator[bytes]:
         return
     read: Callable[[], bytes] = lambda: content.read(BLOCK_BYTES)  # noqa: E731
     yield from iter(read, b"")
-
-
-def place(folder: Path, name: str, *, limit: Path) -> Path:
-    """Give the path a member goes to.
-
-    XNAT does not stop ``../x`` from leaving the resource.  Neither does this, up to
-    the site's own directory: beyond it lies the developer's disk.
-    """
-    path = os.path.normpath(f"{folder}/{name}")
-    if not path.startswith(f"{limit}{os.sep}"):
-        raise BadArchiveError(f"{name} would leave the sandbox's own directory")
-    return Path(path)

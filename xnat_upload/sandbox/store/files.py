@@ -7,8 +7,6 @@ disk, and the test for a duplicate looks at the disk and not at the catalog.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +17,8 @@ from xnat_upload.sandbox.store import extraction
 from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.catalog import Catalog, Entry
 from xnat_upload.sandbox.store.disk import Disk
-from xnat_upload.sandbox.store.layout import folder_of
+from xnat_upload.sandbox.store.layout import resource_folder
+from xnat_upload.sandbox.store.reach import Reach
 from xnat_upload.sandbox.store.records import Owner, Resource
 from xnat_upload.sandbox.store.zipstream import Member
 
@@ -104,7 +103,7 @@ def find_resource(archive: Archive, owner: Owner, label: str | None) -> Resource
 
 def _unsaved_resource(archive: Archive, owner: Owner, label: str | None, info: FileInfo) -> Resource:
     name = label if label is not None else datetime.now().strftime("%Y%m%d_%H%M%S")
-    folder = folder_of(archive, owner) / name
+    folder = resource_folder(archive, owner, name)
     # Named after the label, where PUT resource names it after the scan: two catalogs in one
     # folder is how the race of the two ends (docs/xnat/at-once.md, "Two that make one resource").
     catalog = folder / f"{name}_catalog.xml"
@@ -141,11 +140,9 @@ def _with_info(resource: Resource, info: FileInfo) -> Resource:
 
 def with_stats(archive: Archive, resource: Resource) -> Resource:
     """Count again what the catalog lists and the disk has."""
-    path = archive.catalog_path(resource)
-    sizes = []
-    for uri in archive.catalogs.read(path).entries:
-        with contextlib.suppress(OSError):
-            sizes.append(os.stat(f"{path.parent}/{uri}").st_size)  # noqa: PTH116 - once per file and write
+    reach = archive.reach(resource)
+    found = map(reach.size, archive.catalogs.read(archive.catalog_path(resource)).entries)
+    sizes = [size for size in found if size is not None]
     return replace(resource, file_count=len(sizes), file_size=sum(sizes))
 
 
@@ -153,7 +150,7 @@ def _store(archive: Archive, resource: Resource, incoming: Iterable[Incoming], p
     catalog_path = archive.catalog_path(resource)
     catalog = archive.catalogs.read(catalog_path)
     how.disk.reached("catalog-read", catalog_path)
-    folder = catalog_path.parent
+    reach = archive.reach(resource)
     entries = dict(catalog.entries)
     duplicates: list[str] = []
     for file in incoming:
@@ -161,15 +158,15 @@ def _store(archive: Archive, resource: Resource, incoming: Iterable[Incoming], p
         archive_format = extraction.format_of(name, knows_tgz=archive.profile != "1.6") if how.extract else None
         if archive_format:
             members = extraction.members(name, archive_format, file.blocks)
-            written = _extract(archive, folder, members, duplicates, how)
+            written = _extract(archive, reach, catalog_path.parent, members, duplicates, how)
             for uri, size in written:
                 # An entry whose file was missing keeps its old size and digest (docs/xnat/writing-files.md,
                 # "Archives").
                 if is_cataloguable(Path(uri).name) and (how.overwrite or uri not in catalog.entries):
-                    entries[uri] = _entry(archive, folder, entries.get(uri), uri, size, how)
+                    entries[uri] = _entry(archive, reach, entries.get(uri), uri, size, how)
             continue
         uri = path.removeprefix("/") or name
-        target = extraction.place(folder, uri, limit=archive.root)
+        target = reach.path(uri)
         if target.is_file() and not is_cataloguable(target.name):
             raise NotCataloguableError(f"XNAT cannot catalog {target.name}")
         if target.exists() and not how.overwrite:
@@ -179,9 +176,9 @@ def _store(archive: Archive, resource: Resource, incoming: Iterable[Incoming], p
             _clear(archive, target, keep=archive.site.maintain_file_history, how=how)
         target.parent.mkdir(parents=True, exist_ok=True)
         size = how.disk.accept(target, file.blocks, file.arrived)
-        entries[uri] = _entry(archive, folder, entries.get(uri), uri, size, how)
+        entries[uri] = _entry(archive, reach, entries.get(uri), uri, size, how)
     if archive.site.checksums:
-        _add_missing_digests(folder, entries, how)
+        _add_missing_digests(reach, entries, how)
     how.disk.reached("before-catalog-write", catalog_path)
     # Unconditional: a request of nothing but duplicates can still lose, or cause, a conflict (docs/xnat/at-once.md,
     # "The catalog is compared, not locked").
@@ -190,20 +187,20 @@ def _store(archive: Archive, resource: Resource, incoming: Iterable[Incoming], p
     return duplicates
 
 
-def _add_missing_digests(folder: Path, entries: dict[str, Entry], how: Writing) -> None:
+def _add_missing_digests(reach: Reach, entries: dict[str, Entry], how: Writing) -> None:
     """Take the checksum of every file that has none, which is how new files get theirs: last, from the disk."""
     for uri, entry in entries.items():
-        if not entry.digest and (folder / uri).is_file():
-            entries[uri] = replace(entry, digest=how.disk.checksum(folder / uri))
+        if not entry.digest and (file := reach.file(uri)):
+            entries[uri] = replace(entry, digest=how.disk.checksum(file))
 
 
 def _extract(
-    archive: Archive, folder: Path, members: Iterator[Member], duplicates: list[str], how: Writing
+    archive: Archive, reach: Reach, folder: Path, members: Iterator[Member], duplicates: list[str], how: Writing
 ) -> list[tuple[str, int]]:
     written = []
     made = {folder}
     for member in members:
-        target = extraction.place(folder, member.name, limit=archive.root)
+        target = reach.path(member.name)
         if member.is_directory:
             target.mkdir(parents=True, exist_ok=True)
             continue
@@ -232,7 +229,7 @@ def _clear(archive: Archive, target: Path, *, keep: bool, how: Writing) -> None:
     shutil.move(target, history / target.name)
 
 
-def _entry(archive: Archive, folder: Path, old: Entry | None, uri: str, size: int, how: Writing) -> Entry:
+def _entry(archive: Archive, reach: Reach, old: Entry | None, uri: str, size: int, how: Writing) -> Entry:
     now = datetime.now().isoformat(timespec="milliseconds")
     info = how.info
     if old is None:
@@ -253,7 +250,7 @@ def _entry(archive: Archive, folder: Path, old: Entry | None, uri: str, size: in
         size=size,
         # Without checksums, and always on 1.6, a replaced file keeps the digest of the bytes it had before
         # (docs/xnat/listings.md, "The catalog").
-        digest=how.disk.checksum(folder / uri) if renews_digest else old.digest,
+        digest=how.disk.checksum(reach.path(uri)) if renews_digest else old.digest,
         format=info.format or old.format,
         content=info.content or old.content,
         description=info.description or old.description,
@@ -264,16 +261,12 @@ def _entry(archive: Archive, folder: Path, old: Entry | None, uri: str, size: in
     )
 
 
-def served_path(archive: Archive, catalog_path: Path, entry: Entry) -> Path | None:
+def served_path(reach: Reach, entry: Entry) -> Path | None:
     """Give the file behind an entry; ``a.nii`` may lie there as ``a.nii.gz``.
 
     See docs/xnat/listings.md, "Reading one file".
     """
-    for uri in (entry.uri, f"{entry.uri}.gz"):
-        path = extraction.place(catalog_path.parent, uri, limit=archive.root)
-        if path.is_file():
-            return path
-    return None
+    return reach.file(entry.uri) or reach.file(f"{entry.uri}.gz")
 
 
 def matching_entry(catalog: Catalog, path: str, decoded: str) -> Entry | None:

@@ -1,6 +1,7 @@
 """What has resources in an experiment, and where everything lies on disk.
 
 The layout is XNAT's: ``archive/<project>/arc001/<session label>/SCANS/<scan>/<resource>`` and so on.
+Each name becomes one folder: what would be none, or lead to another one, is refused here, wherever it comes from.
 """
 
 from __future__ import annotations
@@ -14,20 +15,26 @@ from xnat_upload.sandbox.store.records import Direction, Owner, Reconstruction, 
 DIRECTIONS = get_args(Direction)
 
 
+def _name(name: str) -> str:
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise ValueError(f"{name!r} cannot be the name of a folder: nothing was made.")
+    return name
+
+
 def item_folder(archive: Archive, item: Subject | Session) -> Path:
     """Give the folder of a subject, a session or an assessor: the last one's lies in that of its session."""
     if isinstance(item, Subject):
-        return archive.archive_folder / item.project / "subjects" / item.label
+        return archive.archive_folder / _name(item.project) / "subjects" / _name(item.label)
     if item.assessed_id:
-        return item_folder(archive, archive.sessions[item.assessed_id]) / "ASSESSORS" / item.label
-    return archive.archive_folder / item.project / "arc001" / item.label
+        return item_folder(archive, archive.sessions[item.assessed_id]) / "ASSESSORS" / _name(item.label)
+    return archive.archive_folder / _name(item.project) / "arc001" / _name(item.label)
 
 
 def folder_of(archive: Archive, owner: Owner) -> Path:
     """Give the folder in which the resources of `owner` are sub-folders."""
     with archive.lock:
         if owner.level == "projects":
-            return archive.archive_folder / owner.id / "resources"
+            return archive.archive_folder / _name(owner.id) / "resources"
         if owner.level == "subjects":
             return item_folder(archive, archive.subjects[owner.id])
         folder = item_folder(archive, archive.sessions[owner.id])
@@ -35,12 +42,17 @@ def folder_of(archive: Archive, owner: Owner) -> Path:
             case "experiments":
                 return folder / "RESOURCES"
             case "scans":
-                return folder / "SCANS" / owner.scan_id
+                return folder / "SCANS" / _name(owner.scan_id)
             case "assessors":
                 return folder / owner.direction
             case "reconstructions":
                 # Both lists get a folder of their own, so that one label can stand in each of them.
-                return folder / "PROCESSED" / owner.reconstruction_id / owner.direction
+                return folder / "PROCESSED" / _name(owner.reconstruction_id) / owner.direction
+
+
+def resource_folder(archive: Archive, owner: Owner, label: str) -> Path:
+    """Give the folder of one resource."""
+    return folder_of(archive, owner) / _name(label)
 
 
 def owners_in(archive: Archive, experiment: Session) -> list[Owner]:

@@ -13,7 +13,7 @@ from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.catalog import Catalog, Entry
 from xnat_upload.sandbox.store.disk import Disk
 from xnat_upload.sandbox.store.files import FileInfo, default_content, is_cataloguable, with_stats
-from xnat_upload.sandbox.store.layout import folder_of
+from xnat_upload.sandbox.store.layout import resource_folder
 from xnat_upload.sandbox.store.records import Owner, Resource
 
 REFRESH_OPERATIONS = frozenset({"append", "checksum", "delete", "populateStats"})
@@ -27,7 +27,7 @@ def create_resource(archive: Archive, owner: Owner, label: str, info: FileInfo) 
     resource"), and the two rows become one because its URI is unique.
     """
     name = owner.scan_id or owner.reconstruction_id or label
-    path = folder_of(archive, owner) / label / f"{name}_catalog.xml"
+    path = resource_folder(archive, owner, label) / f"{name}_catalog.xml"
     archive.catalogs.truncate(path, catalog_id=name)
     relative = str(path.relative_to(archive.archive_folder))
     with archive.lock:
@@ -52,8 +52,9 @@ def delete_resource(archive: Archive, resource: Resource) -> None:
     See docs/xnat/scans-and-resources.md, "Deleting a resource".
     """
     path = archive.catalog_path(resource)
-    for uri in archive.catalogs.read(path).entries:
-        (path.parent / uri).unlink(missing_ok=True)
+    reach = archive.reach(resource)
+    for file in filter(None, map(reach.file, archive.catalogs.read(path).entries)):
+        file.unlink(missing_ok=True)
     path.unlink(missing_ok=True)
     archive.remove(resource)
     _remove_empty_folders(path.parent)
@@ -85,8 +86,8 @@ def delete_files(
     archive.catalogs.write(path, catalog, kept)
     disk.reached("entry-written", path)
     if remove_files:
-        for uri in gone:
-            file = path.parent / uri
+        reach = archive.reach(resource)
+        for file in filter(None, map(reach.file, gone)):
             file.unlink(missing_ok=True)
             if file.parent != path.parent and file.parent.is_dir() and not any(file.parent.iterdir()):
                 file.parent.rmdir()
@@ -113,7 +114,7 @@ def refresh(archive: Archive, resource: Resource, operations: frozenset[str], *,
     only if the site keeps them (docs/xnat/listings.md, "Refreshing a catalog").
     """
     path = archive.catalog_path(resource)
-    folder = path.parent
+    folder, reach = path.parent, archive.reach(resource)
     if _has_second_catalog(folder, path):
         return
     wanted = operations or REFRESH_OPERATIONS - (set() if archive.site.checksums else {"checksum"})
@@ -121,18 +122,21 @@ def refresh(archive: Archive, resource: Resource, operations: frozenset[str], *,
     entries = dict(catalog.entries)
     disk.reached("catalog-read", path)
     if "delete" in wanted:
-        entries = {uri: entry for uri, entry in entries.items() if (folder / uri).is_file()}
+        entries = {uri: entry for uri, entry in entries.items() if reach.size(uri) is not None}
     # Whatever is wanted, the entry of a file that is there takes the size it has now.
-    entries = {uri: _with_size_on_disk(folder / uri, entry) for uri, entry in entries.items()}
+    entries = {
+        uri: entry if (size := reach.size(uri)) is None else replace(entry, size=size) for uri, entry in entries.items()
+    }
     if "append" in wanted:
         for file in files_below(folder):
             uri = file.relative_to(folder).as_posix()
-            entries.setdefault(uri, Entry(uri=uri, size=file.stat().st_size))
+            if (size := reach.size(uri)) is not None:
+                entries.setdefault(uri, Entry(uri=uri, size=size))
     if "checksum" in wanted:
         for uri, entry in entries.items():
             # A 1.6 makes only the digests that are missing.
-            if (folder / uri).is_file() and not (entry.digest and archive.profile == "1.6"):
-                entries[uri] = replace(entry, digest=disk.checksum(folder / uri))
+            if (found := reach.file(uri)) and not (entry.digest and archive.profile == "1.6"):
+                entries[uri] = replace(entry, digest=disk.checksum(found))
     disk.reached("before-catalog-write", path)
     if entries != catalog.entries:
         archive.catalogs.write(path, catalog, entries.values())
@@ -161,10 +165,6 @@ def _has_second_catalog(folder: Path, own: Path) -> bool:
                 if b"<cat:Catalog" in content.read(4096):
                     return True
     return False
-
-
-def _with_size_on_disk(file: Path, entry: Entry) -> Entry:
-    return replace(entry, size=file.stat().st_size) if file.is_file() else entry
 
 
 def empty_build_folder(archive: Archive) -> None:
