@@ -231,6 +231,8 @@ class ServerUnavailableError(XnatUploadError):
         True if a proxy or this client stopped waiting while the archive may still be at work.
     retry_after_seconds : float or None
         How long the archive asked to be left alone.
+    host_unknown : bool
+        True if the server's name is not known here. It is not tried again where nothing has ever answered.
     """
 
     def __init__(
@@ -240,6 +242,7 @@ class ServerUnavailableError(XnatUploadError):
         may_have_arrived: bool = True,
         still_working: bool = False,
         retry_after_seconds: float | None = None,
+        host_unknown: bool = False,
         status: int | None = None,
         url: str | None = None,
         server_message: str | None = None,
@@ -248,6 +251,7 @@ class ServerUnavailableError(XnatUploadError):
         self.may_have_arrived = may_have_arrived
         self.still_working = still_working
         self.retry_after_seconds = retry_after_seconds
+        self.host_unknown = host_unknown
 
 
 class IncompleteUploadError(XnatUploadError):

@@ -14,6 +14,8 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from xnat_upload.archive.addresses import shown_address
+from xnat_upload.archive.causes import proxy_wants_login
 from xnat_upload.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -142,6 +144,8 @@ def refusal(answer: Answer, *, doing: str) -> XnatUploadError | None:
     status = answer.status
     if 200 <= status < 300:
         return None
+    if status == 407:
+        return proxy_wants_login(url=answer.url)
     said = f' and said "{answer.message}"' if answer.message else ""
     start = f"While {doing}, the archive answered {status}{said}."
     if status in _BUSY or (status == 500 and any(words in answer.text for words in _CATALOG_CONFLICT)):
@@ -214,5 +218,7 @@ def _between(text: str, opening: str, closing: str) -> str | None:
 
 
 def _shown_location(location: str) -> str:
-    bare = location.split("?")[0][:200]
-    return repr(bare) if bare else "nowhere"
+    shown = shown_address(location)
+    if shown:
+        return repr(shown)
+    return "an address that cannot be shown" if location else "nowhere"

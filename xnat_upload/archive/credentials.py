@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import requests.utils
 
+from xnat_upload.archive.addresses import check_proxies
 from xnat_upload.errors import AuthenticationError, InsecureTransportWarning, InvalidIdentifierError, quoted
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def open_interface(credentials: Credentials, *, verify: bool | str | os.PathLike
     Raises
     ------
     InvalidIdentifierError
-        `verify` names a file that does not exist.
+        `verify` names a file that does not exist, or a proxy in the environment has no address.
     """
     # pyxnat takes most of a second to import, and who brings an interface has done so already.
     import pyxnat
@@ -95,6 +96,7 @@ def open_interface(credentials: Credentials, *, verify: bool | str | os.PathLike
     if isinstance(certificates, str) and not os.path.exists(certificates):  # noqa: PTH110  never raises
         raise InvalidIdentifierError(f"verify names no file or directory of certificates: {quoted(certificates)}.")
     _warn_if_insecure(credentials.server)
+    check_proxies()
     if credentials.headers:
         interface = pyxnat.Interface(credentials.server, anonymous=True, verify=certificates)
         for name, value in _cookies(credentials.headers).items():

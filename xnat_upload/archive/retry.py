@@ -33,7 +33,7 @@ def attempts(
         one more attempt, and must look at the event itself before it sends anything.
     first_contact : bool
         Nothing has ever answered at this address: a connection that cannot be made is tried again for the longest pause
-        only, because the address may be wrong.
+        only, and an unknown host not at all, because the address may be wrong.
 
     Raises
     ------
@@ -51,6 +51,8 @@ def attempts(
         error = _error_of(state)
         if not first_contact or error is None or error.may_have_arrived:
             return False
+        if error.host_unknown:
+            return True
         return (state.seconds_since_start or 0.0) + state.upcoming_sleep > settings.longest_pause_seconds
 
     def say(state: tenacity.RetryCallState) -> None:
