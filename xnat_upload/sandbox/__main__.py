@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: leaving.set())
     try:
         sandbox.start()
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:

@@ -19,7 +19,7 @@ from xnat_upload.sandbox.site import Accessibility, Profile, Role, SiteSettings
 from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.disk import Point
 from xnat_upload.sandbox.store.logins import Logins
-from xnat_upload.sandbox.store.records import User
+from xnat_upload.sandbox.store.passwords import account
 from xnat_upload.sandbox.store.resources import empty_build_folder
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Sandbox:
     Parameters
     ----------
     data : Path, optional
-        Where the archive keeps its files; a temporary directory, removed at the end, by default.
+        Where the archive keeps its files, for nobody but you to read; a temporary directory, removed at the end,
+        by default.
     host, port : str, int
         Where to listen; port 0 takes a free one.
     user, password : str
@@ -115,11 +116,15 @@ class Sandbox:
             listener.close()
             raise
         root = self._data or Path(tempfile.mkdtemp(prefix="xnat-sandbox-"))
-        archive = Archive(root, site=self._site, profile=self._profile, persistent=self._data is not None)
+        try:
+            archive = Archive(root, site=self._site, profile=self._profile, persistent=self._data is not None)
+        except BaseException:
+            listener.close()
+            raise
         empty_build_folder(archive)
-        archive.save(User(login=self.user, password=self.password, site_admin=True))
+        archive.save(account(self.user, self.password, site_admin=True))
         for login, password in self._accounts.items():
-            archive.save(User(login=login, password=password))
+            archive.save(account(login, password))
         logins = Logins(archive)
         recorder = Recorder()
         app = build_application(
@@ -182,7 +187,7 @@ class Sandbox:
 
     def add_user(self, name: str, password: str) -> None:
         """Add an ordinary user, without site roles."""
-        self._now.archive.save(User(login=name, password=password))
+        self._now.archive.save(account(name, password))
 
     def add_project(
         self,

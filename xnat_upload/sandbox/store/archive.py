@@ -34,6 +34,9 @@ from xnat_upload.sandbox.store.records import (
 Table = Literal["event", "resource", "scan", "reconstruction"]
 
 
+PRIVATE = 0o700
+
+
 def now() -> str:
     """Give the time as database timestamps are written."""
     return datetime.now().isoformat(sep=" ", timespec="milliseconds")
@@ -73,8 +76,10 @@ class Archive:
         self._owners: dict[int, Owner] = {}
         self._documents: dict[tuple[str, str, str], SiteDocument] = {}
         self._highest = {"S": 0, "E": 0}
+        self.root.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         for folder in (self.archive_folder, self.cache_folder, self.build_folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(exist_ok=True)
+            folder.chmod(PRIVATE)  # whatever the umask, and whoever may look into the directory around it
         self._journal: Journal | None = None
         if persistent:
             journal = Journal(self.root / "records.jsonl")

@@ -1,5 +1,7 @@
 """Records on disk: one JSON line for each change, replayed when the archive is opened again.
 
+Passwords stand in it as hashes, and nobody but its owner may read it.
+
 A temporary archive is thrown away with its directory and needs none of this; with
 ``--data DIR`` projects, sessions and accounts are there again after a restart.
 """
@@ -7,6 +9,7 @@ A temporary archive is thrown away with its directory and needs none of this; wi
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +33,9 @@ KINDS: dict[str, type[Any]] = {
 }
 
 
+PRIVATE = 0o600
+
+
 class Journal:
     """Append-only record of what was saved and removed."""
 
@@ -40,9 +46,17 @@ class Journal:
         """Yield ``("save" | "remove", record)`` in the order in which it happened."""
         if not self._path.exists():
             return
+        self._path.chmod(PRIVATE)
+        self._cut_torn_end()
         with self._path.open(encoding="utf-8") as lines:
-            for line in lines:
-                action, kind, values = json.loads(line)
+            for number, line in enumerate(lines, 1):
+                try:
+                    action, kind, values = json.loads(line)
+                except ValueError as error:
+                    raise ValueError(
+                        f"Line {number} of {self._path} is damaged ({error}). Restore the file, or start with another "
+                        "directory."
+                    ) from error
                 if kind == "Resource":
                     values["owner"] = Owner(**values["owner"])
                 for name in ("aliases", "tags", "users"):
@@ -52,5 +66,18 @@ class Journal:
 
     def write(self, action: str, record: Record) -> None:
         """Append one change."""
-        with self._path.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps([action, type(record).__name__, asdict(record)]) + "\n")
+        line = json.dumps([action, type(record).__name__, asdict(record)]) + "\n"
+        with open(self._path, "a", encoding="utf-8", opener=_private) as lines:
+            lines.write(line)
+
+    def _cut_torn_end(self) -> None:
+        """Drop a last line without an end: the process died in it, and nobody was told that it had happened."""
+        document = self._path.read_bytes()
+        whole = document.rfind(b"\n") + 1
+        if whole < len(document):
+            with self._path.open("rb+") as file:
+                file.truncate(whole)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=PRIVATE)

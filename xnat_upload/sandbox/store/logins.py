@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from xnat_upload.sandbox.store.archive import Archive
+from xnat_upload.sandbox.store.passwords import is_password
 from xnat_upload.sandbox.store.records import User
 
 LOCK_OUT_SECONDS = 3600.0
@@ -97,7 +98,7 @@ class Logins:
         if failures >= self._archive.site.max_failed_logins and time.monotonic() - since < LOCK_OUT_SECONDS:
             return None
         user = self._archive.users.get(login)
-        if user is None or not user.password or not secrets.compare_digest(user.password.encode(), password.encode()):
+        if user is None or not is_password(login, password, user.password_hash):
             self._failures[login] = (failures + 1, time.monotonic())
             return None
         self._failures.pop(login, None)

@@ -19,11 +19,11 @@ class User:
     """An account; a site administrator sees and changes everything."""
 
     login: str
-    password: str = field(repr=False)
+    password_hash: str = field(repr=False)  # see `passwords`; empty for whoever cannot log in
     site_admin: bool = False
 
 
-GUEST = User(login="guest", password="")
+GUEST = User(login="guest", password_hash="")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from xnat_upload.sandbox.store.archive import Archive
+from xnat_upload.sandbox.store.archive import PRIVATE, Archive
 from xnat_upload.sandbox.store.catalog import Catalog, Entry
 from xnat_upload.sandbox.store.disk import Disk
 from xnat_upload.sandbox.store.files import FileInfo, default_content, is_cataloguable, with_stats
@@ -170,4 +170,4 @@ def _has_second_catalog(folder: Path, own: Path) -> bool:
 def empty_build_folder(archive: Archive) -> None:
     """Throw away multipart bodies that a dead server left behind."""
     shutil.rmtree(archive.build_folder, ignore_errors=True)
-    archive.build_folder.mkdir(parents=True)
+    archive.build_folder.mkdir(mode=PRIVATE)
