@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urlencode
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -37,6 +38,7 @@ EXTENSIONS = {
     "application/dicom": ".dcm",
 }
 ZIP = "application/zip"
+MAX_FIELD_BYTES = 1 << 20
 
 
 def incoming_files(request: Request, path: str) -> list[Incoming]:
@@ -116,13 +118,14 @@ class _Part:
 
 
 class _Receiver:
-    """Writes each file part to a temporary file; ordinary form fields are read and forgotten."""
+    """Writes each file part to a temporary file; ordinary form fields are kept beside them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._part = _Part()
         self._header: tuple[bytes, bytes] = (b"", b"")
         self.files: list[_Part] = []
+        self.fields: list[tuple[str, bytes]] = []
         self.is_complete = False
 
     def callbacks(self) -> dict[str, object]:
@@ -158,11 +161,18 @@ class _Receiver:
             self.files.append(self._part)
         elif disposition.get(b"name") == b"reference":
             raise Refusal(500, "The reference parameter belongs into the query string.")
+        else:
+            self.fields.append((disposition.get(b"name", b"").decode("utf-8", "replace"), b""))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         part = self._part
         if part.file is not None:
             part.file.write(memoryview(data)[start:end])
+        else:
+            name, value = self.fields[-1]
+            if len(value) + end - start > MAX_FIELD_BYTES:
+                raise Refusal(413, f"The form field {name} is longer than {MAX_FIELD_BYTES} bytes.")
+            self.fields[-1] = (name, value + data[start:end])
 
     def _close(self) -> None:
         if self._part.file is not None:
@@ -180,7 +190,21 @@ class _Receiver:
                 part.path.unlink(missing_ok=True)
 
 
+def incoming_form(request: Request) -> tuple[list[Incoming], str]:
+    """Turn the body into files, and the fields of a form beside them into a query string."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "multipart/form-data" or request.query.is_true("inbody"):
+        return incoming_files(request, ""), ""
+    received = _received(request)
+    return [_arrived(part) for part in received.files], urlencode(received.fields)
+
+
 def parts(request: Request) -> list[Incoming]:
+    """Give the files of a form."""
+    return [_arrived(part) for part in _received(request).files]
+
+
+def _received(request: Request) -> _Receiver:
     """Receive all parts before anything is stored: the target stays as it is until they are complete.
 
     See docs/xnat/writing-files.md, "Where the bytes go".
@@ -202,7 +226,7 @@ def parts(request: Request) -> list[Incoming]:
     except BaseException:
         receiver.discard()
         raise
-    return [_arrived(part) for part in receiver.files]
+    return receiver
 
 
 def _arrived(part: _Part) -> Incoming:

@@ -127,6 +127,16 @@ def archive_answer(request: Request, resources: list[Resource]) -> Answer:
     return Answer(200, headers, _zipped(files) if kind == "application/zip" else _tarred(files, suffix))
 
 
+def zip_answer(name: str, files: Iterable[tuple[str, Path]]) -> Answer:
+    """Give files under the names they are to have in a zip."""
+    headers = (
+        *RESTLET_HEADERS,
+        ("content-type", "application/zip"),
+        ("content-disposition", f'attachment; filename="{name}.zip"'),
+    )
+    return Answer(200, headers, _zipped(files))
+
+
 def _named_files(request: Request, resource: Resource) -> Iterator[tuple[str, Path]]:
     owner, archive = resource.owner, request.archive
     if owner.level == "scans":

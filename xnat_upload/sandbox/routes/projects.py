@@ -96,7 +96,7 @@ def read_project(request: Request) -> Answer:
     tail = request.tail.lstrip("/")
     if not tail:
         return item_answer(project, request)
-    if tail.startswith(("prearchive_code", "current_arc")) or tail == "quarantine_code":
+    if tail.startswith("current_arc") or tail == "quarantine_code":
         return text("0" if "code" in tail else "arc001")
     raise Refusal(400)
 
@@ -130,6 +130,28 @@ def put_accessibility(request: Request) -> Answer:
         raise Refusal(500)
     request.archive.save(replace(project, accessibility=level))
     return text(level)
+
+
+def read_prearchive_code(request: Request) -> Answer:
+    """``GET /data/projects/{P}/prearchive_code``: whether what is imported goes on into the archive."""
+    project = readable_project(request, request.params["project"])
+    if project is None:
+        raise Refusal(404, "Unable to find the specified experiment.")  # sic
+    return text(project.prearchive_code)
+
+
+def put_prearchive_code(request: Request) -> Answer:
+    """``PUT /data/projects/{P}/prearchive_code/{code}``: any number is kept (XNAT 1.8.11, ProjectResource 188-199)."""
+    project = readable_project(request, request.params["project"])
+    if project is None or not access.can_own(request.user, project):
+        raise Refusal(403, "User account doesn't have permission to edit this project.")
+    code = request.tail.strip("/")
+    code = {"true": "1", "false": "0"}.get(code, code)
+    if not (code.isascii() and code.isdigit()):
+        raise Refusal(400, f"The submitted code {code} is invalid: must be an integer.")
+    request.event_id()
+    request.archive.save(replace(project, prearchive_code=code))
+    return empty()
 
 
 def _project_or_404(request: Request) -> Project:

@@ -43,6 +43,12 @@ class Query:
         pairs = parse_qsl(query_string, keep_blank_values=True)
         self.pairs = tuple((name, escape(value)) for name, value in pairs)
 
+    def joined_with(self, form: str) -> Query:
+        """Give these parameters and those of a form, which come first."""
+        joined = Query(form)
+        joined.pairs += self.pairs
+        return joined
+
     def get(self, name: str, default: str = "") -> str:
         """Give the first value of a parameter."""
         return next((value for key, value in self.pairs if key == name), default)

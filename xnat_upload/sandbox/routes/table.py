@@ -18,8 +18,11 @@ from xnat_upload.sandbox.routes import (
     assessors,
     experiments,
     files,
+    importing,
     login,
     pages,
+    prearchive,
+    prearchive_actions,
     project_writing,
     projects,
     reconstructions,
@@ -69,6 +72,9 @@ PROJECT = Noun(
 )
 ACCESSIBILITY = Noun(
     {"GET": projects.read_accessibility, "PUT": projects.put_accessibility}, PLAIN, tailed=frozenset({"PUT"})
+)
+PREARCHIVE_CODE = Noun(
+    {"GET": projects.read_prearchive_code, "PUT": projects.put_prearchive_code}, PLAIN, tailed=frozenset({"PUT"})
 )
 MEMBER_LIST = Noun({"GET": projects.list_members}, LIST)
 MEMBER = Noun({"GET": projects.list_members, "PUT": projects.put_member, "DELETE": projects.delete_member}, LIST)
@@ -170,12 +176,29 @@ ARCHIVE: dict[str, Noun] = {
     "/projects/{project}/subjects/{subject}": SUBJECT,
     "/projects/{project}/subjects": SUBJECT_LIST,
     "/projects/{project}/accessibility": ACCESSIBILITY,
+    "/projects/{project}/prearchive_code": PREARCHIVE_CODE,
     "/projects/{project}": PROJECT,
     "/projects": PROJECT_LIST,
     "/subjects/{subject}": SUBJECT,
     "/subjects": SUBJECT_LIST,
     "/experiments/{experiment}": EXPERIMENT,
     "/experiments": ALL_EXPERIMENTS,
+}
+
+PREARCHIVED = "/prearchive/projects/{project}/{timestamp}/{folder}"
+PREARCHIVE: dict[str, Noun] = {
+    "/scans/{scan}/resources/{resource}/files": Noun({"GET": prearchive.scan_file}, LIST),
+    "/scans/{scan}/resources": Noun({"GET": prearchive.list_scan_resources}, LIST),
+    "/scans": Noun({"GET": prearchive.list_scans}, LIST),
+    "/resources": Noun({"GET": prearchive.list_resources}, LIST),
+    "": Noun(
+        {
+            "GET": prearchive.read_session,
+            "POST": prearchive_actions.act_on_session,
+            "DELETE": prearchive.remove_session,
+        },
+        ("text/xml", "application/zip", "text/html"),
+    ),
 }
 
 SITE: dict[str, Noun] = {
@@ -188,6 +211,14 @@ SITE: dict[str, Noun] = {
     ),
     "/services/tokens": Noun({"GET": login.tokens}, ("application/json", "text/plain")),
     "/services/refresh/catalog": Noun({"POST": services.refresh_catalog}),
+    "/services/import": Noun({"POST": importing.import_files}),
+    "/services/archive": Noun({"POST": prearchive_actions.archive}, LIST),
+    "/services/prearchive/move": Noun({"POST": prearchive_actions.move}, LIST),
+    "/services/prearchive/delete": Noun({"POST": prearchive_actions.delete}, LIST),
+    "/services/prearchive/rebuild": Noun({"POST": prearchive_actions.rebuild}, LIST),
+    **{f"{PREARCHIVED}{path}": noun for path, noun in PREARCHIVE.items()},
+    "/prearchive/projects/{project}": Noun({"GET": prearchive.list_prearchive}, LIST),
+    "/prearchive": Noun({"GET": prearchive.list_prearchive}, LIST),
     "/search/saved/{search}/results": Noun({"GET": saved_searches.read_results}, LIST),
     "/search/saved/{search}": Noun(
         {

@@ -20,6 +20,7 @@ from xnat_upload.sandbox.store.reach import Reach
 from xnat_upload.sandbox.store.records import (
     GUEST,
     Owner,
+    PrearchiveSession,
     Project,
     Reconstruction,
     Record,
@@ -68,6 +69,7 @@ class Archive:
         self.deleted_projects: set[str] = set()
         self.subjects: dict[str, Subject] = {}
         self.sessions: dict[str, Session] = {}
+        self.prearchive: dict[tuple[str, str, str], PrearchiveSession] = {}
         self._subject_ids: dict[tuple[str, str], str] = {}
         self._session_ids: dict[tuple[str, str], str] = {}
         self._scans: dict[str, dict[str, Scan]] = {}
@@ -140,6 +142,8 @@ class Archive:
                 case Resource():
                     self._resources.setdefault(record.owner, {})[record.id] = record
                     self._owners[record.id] = record.owner
+                case PrearchiveSession():
+                    self.prearchive[record.key] = record
             if self._journal:
                 self._journal.write("save", record)
 
@@ -169,6 +173,8 @@ class Archive:
                 case Resource():
                     self._resources[record.owner].pop(record.id, None)
                     self._owners.pop(record.id, None)
+                case PrearchiveSession():
+                    del self.prearchive[record.key]
             if self._journal:
                 self._journal.write("remove", record)
 

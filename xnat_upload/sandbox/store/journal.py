@@ -17,6 +17,7 @@ from typing import Any
 
 from xnat_upload.sandbox.store.records import (
     Owner,
+    PrearchiveSession,
     Project,
     Reconstruction,
     Record,
@@ -29,7 +30,8 @@ from xnat_upload.sandbox.store.records import (
 )
 
 KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (User, Project, Subject, Session, Scan, Reconstruction, Resource, SiteDocument)
+    kind.__name__: kind
+    for kind in (User, Project, Subject, Session, Scan, Reconstruction, Resource, PrearchiveSession, SiteDocument)
 }
 
 

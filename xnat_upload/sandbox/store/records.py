@@ -39,6 +39,7 @@ class Project:
     members: Mapping[str, Role] = field(default_factory=dict)
     insert_date: str = ""
     insert_user: str = ""
+    prearchive_code: str = "4"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,4 +160,35 @@ class SiteDocument:
     date: str = ""
 
 
-Record: TypeAlias = User | Project | Subject | Session | Scan | Reconstruction | Resource | SiteDocument
+@dataclass(frozen=True, kw_only=True)
+class PrearchiveSession:
+    """A session that has arrived and is not in the archive yet; ``project`` is empty where none was found for it.
+
+    ``series`` maps each scan ID onto the UID of its series; ``values`` are the columns of the
+    list that only parameters set.
+    """
+
+    project: str
+    timestamp: str
+    folder: str
+    name: str
+    subject: str
+    uid: str
+    status: str
+    scan_date: str = ""
+    scan_time: str = ""
+    autoarchive: str = ""
+    uploaded: str = ""
+    last_modified: str = ""
+    series: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What its address consists of."""
+        return self.project, self.timestamp, self.folder
+
+
+Record: TypeAlias = (
+    User | Project | Subject | Session | Scan | Reconstruction | Resource | PrearchiveSession | SiteDocument
+)
