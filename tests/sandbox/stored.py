@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from xnat_upload.sandbox import Sandbox
 from xnat_upload.sandbox.store.archive import Archive
+from xnat_upload.sandbox.store.prearchive import folder_of_session, uri_of
 from xnat_upload.sandbox.store.records import Owner
 
 
@@ -16,8 +17,13 @@ def stored(sandbox: Sandbox) -> dict[str, str]:
     for project in archive.projects.values():
         base = f"/projects/{project.id}"
         found[base] = repr((project.secondary_id, project.name, project.fields, project.aliases, project.accessibility))
+        found[f"{base}/prearchive_code"] = project.prearchive_code
         found |= {f"{base}/users/{role}/{login}": "" for login, role in project.members.items()}
         found |= _resources(archive, Owner("projects", project.id), base)
+    for arrived in archive.prearchive.values():
+        found[uri_of(arrived)] = repr((arrived.name, arrived.subject, arrived.status, arrived.series))
+        for path in folder_of_session(archive, arrived).rglob("*"):
+            found[f"{uri_of(arrived)}/{path.name}"] = repr(path.read_bytes()) if path.is_file() else ""
     for subject in archive.subjects.values():
         base = f"/projects/{subject.project}/subjects/{subject.label}"
         found[base] = repr((subject.id, subject.fields))
