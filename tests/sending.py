@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.hospital import Hospital
 from xnat_upload import (
@@ -11,8 +12,8 @@ from xnat_upload import (
 )
 
 
-def send(uploader: Uploader, hospital: Hospital, files: object, folder: Path, **options: object) -> Report:
-    arguments: dict[str, object] = {
+def send(uploader: Uploader, hospital: Hospital, files: Any, folder: Path, **options: Any) -> Report:
+    arguments: dict[str, Any] = {
         "hub_project_id": hospital.hub_project_id,
         "accession_id": hospital.accession_id,
         "scan_id": "4",
@@ -20,4 +21,4 @@ def send(uploader: Uploader, hospital: Hospital, files: object, folder: Path, **
         "root": folder,
         **options,
     }
-    return uploader.upload(files, **arguments)  # type: ignore[arg-type]
+    return uploader.upload(files, **arguments)

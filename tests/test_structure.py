@@ -65,10 +65,12 @@ def test_the_version_is_that_of_the_installed_package() -> None:
 
 def test_every_way_to_upload_shows_the_same_keywords() -> None:
     upload, upload_async, plan = (
-        inspect.signature(getattr(xnat_upload.Uploader, name)) for name in ("upload", "upload_async", "plan")
+        inspect.signature(getattr(xnat_upload.Uploader, name), eval_str=False)
+        for name in ("upload", "upload_async", "plan")
     )
-    assert list(upload_async.parameters.values()) == list(upload.parameters.values())
-    assert list(plan.parameters.values()) == [each for each in upload.parameters.values() if each.name != "progress"]
+    assert {"to", "project_id", "scan_id", "include", "reason", "progress"} <= set(upload.parameters)
+    assert list(upload_async.parameters) == list(upload.parameters)
+    assert list(plan.parameters) == [name for name in upload.parameters if name != "progress"]
 
 
 def public_callables() -> list[tuple[str, object]]:

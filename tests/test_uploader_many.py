@@ -149,7 +149,7 @@ def test_a_progress_callback_that_fails_does_not_fail_the_upload(
         ({"files": ["a/x.nii", "b/x.nii"]}, InvalidIdentifierError),
         ({"files": ["empty folder"]}, MissingFileError),
         ({"scan_id": "4/../5"}, InvalidIdentifierError),
-        ({"scan_id": 4}, InvalidIdentifierError),
+        ({"scan_id": 4.0}, InvalidIdentifierError),
         ({"resource_id": "123"}, InvalidIdentifierError),
         ({"resource_id": "A B"}, InvalidIdentifierError),
         ({"accession_id": ""}, InvalidIdentifierError),

@@ -26,9 +26,10 @@ from xnat_upload.errors import (
     UploadInterrupted,
     XnatUploadError,
 )
-from xnat_upload.local.request import UploadRequest
-from xnat_upload.places.hierarchy import Accession, Destination, Resource, Scan
+from xnat_upload.places.destination import Destination
+from xnat_upload.places.hierarchy import Accession, Resource, Scan
 from xnat_upload.planning.plan import Plan
+from xnat_upload.planning.request import UploadRequest
 from xnat_upload.report.outcome import FileOutcome, Status
 from xnat_upload.report.progress import Progress
 from xnat_upload.report.report import Report

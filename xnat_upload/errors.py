@@ -166,12 +166,15 @@ class ChangedFileError(XnatUploadError):
     Attributes
     ----------
     path : pathlib.Path or None
-        Where it lies.
+        Where it lies; None if it lies nowhere on the disk.
+    name : str or None
+        Its name in the resource.
     """
 
-    def __init__(self, message: str, *, path: Path | None = None) -> None:
+    def __init__(self, message: str, *, path: Path | None = None, name: str | None = None) -> None:
         super().__init__(message)
         self.path = path
+        self.name = name
 
 
 class MissingDependencyError(XnatUploadError, ImportError):

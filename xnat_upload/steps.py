@@ -6,22 +6,30 @@ not says so.
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import logging
+import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
 from xnat_upload.archive.client import Archive
+from xnat_upload.archive.listing import Listing
 from xnat_upload.archive.locks import Locks
+from xnat_upload.archive.targets import resolve, resource_in, target_of
 from xnat_upload.errors import InvalidIdentifierError, XnatUploadError
-from xnat_upload.local.file import LocalFile, fingerprint
-from xnat_upload.local.request import StagedRequest
-from xnat_upload.local.staging import refuse_equal_names
-from xnat_upload.places.hierarchy import Accession, Resource, Scan
+from xnat_upload.local.file import fingerprint
+from xnat_upload.local.staging import equal_names, root_of, stage
+from xnat_upload.places.hierarchy import Accession, Resource
 from xnat_upload.places.scan_types import scan_type_for
+from xnat_upload.places.target import Target
 from xnat_upload.planning.decide import make_plan
 from xnat_upload.planning.plan import Plan, names_taken
+from xnat_upload.planning.request import StagedRequest, UploadRequest
+from xnat_upload.planning.treatment import Treatment
 from xnat_upload.report.outcome import ResourceResult, not_sent
 from xnat_upload.report.progress import Listener, Meter, shown
 from xnat_upload.settings import TransferSettings
@@ -29,6 +37,59 @@ from xnat_upload.transfer.resource_store import Creation, ResourceStore
 from xnat_upload.transfer.run import transfer
 
 logger = logging.getLogger(__name__)
+
+
+def understand(request: UploadRequest, *, reason: str | None, server: str) -> tuple[Target, Treatment]:
+    """Say where a request goes and how, by what it says alone.
+
+    Parameters
+    ----------
+    reason : str or None
+        Why the archive is changed, where the request does not say it.
+
+    Raises
+    ------
+    InvalidIdentifierError
+        The place is said in no way or in two, or something said cannot be.
+    """
+    target = target_of(
+        request.to,
+        hub_project_id=request.hub_project_id,
+        project_id=request.project_id,
+        accession_id=request.accession_id,
+        scan_id=request.scan_id,
+        resource_id=request.resource_id,
+        server=server,
+        wants=Resource,
+    )
+    treatment = Treatment(
+        exist_ok=request.exist_ok,
+        scan_type=request.scan_type,
+        reason=reason if request.reason is None else request.reason,
+        resource_format=request.resource_format,
+        resource_content=request.resource_content,
+    )
+    return target, treatment
+
+
+def stage_files(
+    request: UploadRequest, target: Target, treatment: Treatment, *, images_dir: str | os.PathLike[str] | None
+) -> StagedRequest:
+    """Find the files of a request.
+
+    Raises
+    ------
+    InvalidIdentifierError, UnsafePathError, MissingFileError
+        All that is wrong with what was named.
+    """
+    staged = stage(
+        request.files,
+        root=root_of(request.root, request.net_id, images_dir=images_dir),
+        keep_paths=request.keep_paths,
+        include=request.include,
+        ignore=request.ignore,
+    )
+    return StagedRequest(target, staged.files, treatment, staged.left_out)
 
 
 def prepare(
@@ -41,41 +102,46 @@ def prepare(
     list of Plan or XnatUploadError
         For each request its plan, or the error that says why there is none.
     """
-    sessions = list(dict.fromkeys((each.destination.hub_project_id, each.destination.accession_id) for each in staged))
+    first_of_session = {each.target.session: each.target for each in staged}
 
-    def locate(session: tuple[str, str]) -> Accession | XnatUploadError:
-        return _or_error(lambda: archive.locate(*session))
+    def find(target: Target) -> Accession | XnatUploadError:
+        return _or_error(lambda: resolve(target, archive=archive))
 
     def plan(request: StagedRequest) -> Plan | XnatUploadError:
-        accession = accessions[request.destination.hub_project_id, request.destination.accession_id]
+        accession = accessions[request.target.session]
         if isinstance(accession, XnatUploadError):
             return accession
-        return _or_error(lambda: _plan(request, accession, archive=archive, settings=settings))
+        return _or_error(
+            lambda: plan_into(resource_in(accession, request.target), request, archive=archive, settings=settings)
+        )
 
     with ThreadPoolExecutor(max_workers=settings.workers, thread_name_prefix="xnat-upload-plan") as pool:
-        accessions = dict(zip(sessions, pool.map(locate, sessions), strict=True))
+        accessions = dict(zip(first_of_session, pool.map(find, first_of_session.values()), strict=True))
         return list(pool.map(plan, staged))
 
 
-def plan_into(
-    resource: Resource,
-    files: Sequence[LocalFile],
-    *,
-    exist_ok: bool,
-    scan_type: str | None,
-    archive: Archive,
-    settings: TransferSettings,
-) -> Plan:
+def plan_into(resource: Resource, request: StagedRequest, *, archive: Archive, settings: TransferSettings) -> Plan:
     """Plan files for a resource, which is listed if it was there when the session was read."""
+    scan, treatment = resource.scan, request.treatment
+    new_scan_type = None
+    if scan is not None and scan.scan_id not in scan.accession.scan_types:
+        new_scan_type = treatment.scan_type or scan_type_for(scan.accession.session_type)
+    listed: Listing = {}
+    if resource.was_there and treatment.exist_ok == "same":
+        names = [file.name for file in request.files]
+        listed = archive.proven_listing(resource, names, reason=treatment.reason)
+    elif resource.was_there:
+        listed = archive.listing(resource)
     return make_plan(
         resource,
-        files,
-        listed=archive.listing(resource) if resource.was_there else {},
+        request.files,
+        listed=listed,
         read=fingerprint,
-        exist_ok=exist_ok,
-        scan_type=scan_type,
+        treatment=treatment,
+        new_scan_type=new_scan_type,
         settings=settings,
         server=archive.url(""),
+        left_out=request.left_out,
     )
 
 
@@ -87,19 +153,22 @@ def together(staged: Sequence[StagedRequest]) -> list[StagedRequest]:
     InvalidIdentifierError
         Two of them bring one name, or want the resource treated in different ways.
     """
-    joined: dict[object, StagedRequest] = {}
+    joined: dict[Target, StagedRequest] = {}
     for request in staged:
-        first = joined.get(request.destination)
+        first = joined.get(request.target)
         if first is None:
-            joined[request.destination] = request
+            joined[request.target] = request
             continue
-        if (first.exist_ok, first.scan_type) != (request.exist_ok, request.scan_type):
+        if first.treatment != request.treatment:
             raise InvalidIdentifierError(
-                f"Two requests for {request.destination} differ in exist_ok or scan_type. Give both the same."
+                f"Two requests for {request.target.destination} differ in exist_ok, scan_type, reason or what the "
+                "resource is made with. Give both the same."
             )
         files = (*first.files, *request.files)
-        refuse_equal_names(files)
-        joined[request.destination] = StagedRequest(request.destination, files, request.exist_ok, request.scan_type)
+        for fault in equal_names(files):
+            raise fault
+        left_out = (*first.left_out, *request.left_out)
+        joined[request.target] = replace(first, files=files, left_out=left_out)
     return list(joined.values())
 
 
@@ -169,21 +238,6 @@ def carry_out(
     return results
 
 
-def _plan(request: StagedRequest, accession: Accession, *, archive: Archive, settings: TransferSettings) -> Plan:
-    scan = Scan(accession, request.destination.scan_id)
-    scan_type = None
-    if scan.scan_id not in accession.scan_types:
-        scan_type = request.scan_type or scan_type_for(accession.session_type)
-    return plan_into(
-        Resource(scan, request.destination.resource_id),
-        request.files,
-        exist_ok=request.exist_ok,
-        scan_type=scan_type,
-        archive=archive,
-        settings=settings,
-    )
-
-
 _Result = TypeVar("_Result")
 
 
@@ -192,3 +246,19 @@ def _or_error(act: Callable[[], _Result]) -> _Result | XnatUploadError:
         return act()
     except XnatUploadError as error:
         return error
+
+
+async def in_thread(work: Callable[[], _Result]) -> _Result:
+    """Do work in a thread of its own, so that no executor of the caller's is occupied by what waits."""
+    done: Future[_Result] = Future()
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            done.set_result(context.run(work))
+        except BaseException as error:
+            done.set_exception(error)
+
+    done.set_running_or_notify_cancel()  # an awaiting task that is cancelled leaves the work to its end
+    threading.Thread(target=run, name="xnat-upload-async").start()
+    return await asyncio.wrap_future(done)

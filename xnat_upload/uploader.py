@@ -1,39 +1,38 @@
-"""The steps put in order: stage, plan, transfer, verify, report."""
+"""The face: what a caller may ask for, each call a few steps put in order."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import threading
-import time
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from xnat_upload.archive.access import ArchiveAccess
-from xnat_upload.cohort.manifest import Manifest
-from xnat_upload.cohort.manifest_source import ManifestSource
-from xnat_upload.cohort.report import CohortReport
-from xnat_upload.cohort.threads import upload_with_threads
-from xnat_upload.errors import MissingFileError, XnatUploadError, quoted
-from xnat_upload.local.request import PathOrPaths, UploadRequest, stage_request, takes_upload_arguments
-from xnat_upload.local.staging import stage
-from xnat_upload.places.hierarchy import Resource
-from xnat_upload.planning.plan import Plan, names_taken
-from xnat_upload.report.outcome import ResourceResult, not_planned
+from xnat_upload.archive.client import Archive
+from xnat_upload.archive.connection import Connection
+from xnat_upload.archive.opening import open_archive
+from xnat_upload.errors import InvalidIdentifierError, XnatUploadError, quoted
+from xnat_upload.local.staging import Files
+from xnat_upload.many_calls import ManyCalls
+from xnat_upload.planning.plan import Plan
+from xnat_upload.planning.request import UploadRequest, takes_upload_arguments
 from xnat_upload.report.progress import Listener
-from xnat_upload.report.raising import conclude
 from xnat_upload.report.report import Report
-from xnat_upload.steps import carry_out, plan_into, prepare, together
+from xnat_upload.settings import TransferSettings
+from xnat_upload.steps import in_thread, prepare, stage_files, understand
 
 if TYPE_CHECKING:
-    import distributed
+    import pyxnat
     from typing_extensions import Unpack
 
-    from xnat_upload.local.request import UploadArguments
+    from xnat_upload.planning.request import UploadArguments, UploadTexts
+
+_Result = TypeVar("_Result")
 
 
-class Uploader(ArchiveAccess):
+class Uploader(ManyCalls):
     """Puts files into scans of one XNAT, and says what is stored only after the archive has listed it.
 
     Parameters
@@ -42,6 +41,8 @@ class Uploader(ArchiveAccess):
         The caller's own, and left to the caller to close. No request is sent here.
     images_dir : path, optional
         Directory of all nets, for `net_id`.
+    reason : str, optional
+        Why the archive is changed, for sites that demand it; each call may say its own.
     settings : TransferSettings
         How much travels at once, and how patiently.
 
@@ -54,30 +55,131 @@ class Uploader(ArchiveAccess):
     One uploader may be used by several threads. It keeps the list of projects, and nothing else of the archive.
     """
 
-    def upload(
+    def __init__(
         self,
-        files: PathOrPaths,
+        interface: pyxnat.Interface,
         *,
-        hub_project_id: str,
-        accession_id: str,
-        scan_id: str,
-        resource_id: str,
-        net_id: str | None = None,
-        root: str | os.PathLike[str] | None = None,
-        exist_ok: bool = False,
-        keep_paths: bool = False,
-        scan_type: str | None = None,
-        progress: bool | Listener | None = None,
-    ) -> Report:
-        """Put files into a resource of a scan; create the scan and the resource where they are missing.
+        images_dir: str | os.PathLike[str] | None = None,
+        reason: str | None = None,
+        settings: TransferSettings = TransferSettings(),  # noqa: B008  frozen
+    ) -> None:
+        if not hasattr(interface, "_server"):
+            raise InvalidIdentifierError(
+                f"{quoted(interface)} is no pyxnat interface. With an address: Uploader.connect('https://…', user=…)."
+            )
+        archive = Archive(Connection(interface, settings=settings))
+        super().__init__(archive, images_dir=images_dir, reason=reason)
 
-        Running the same call again with ``exist_ok=True`` is how an interrupted upload is resumed: it sends what is
-        missing.
+    @classmethod
+    def connect(
+        cls,
+        server: str | None = None,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        verify: bool | str | os.PathLike[str] = True,
+        images_dir: str | os.PathLike[str] | None = None,
+        reason: str | None = None,
+        settings: TransferSettings = TransferSettings(),  # noqa: B008  frozen
+    ) -> Uploader:
+        """Log in, at once, and own the connection; never asks a question.
 
         Parameters
         ----------
-        files, hub_project_id, accession_id, scan_id, resource_id, net_id, root, exist_ok, keep_paths, scan_type
-            As in `UploadRequest`.
+        server : str, optional
+            ``https://host`` or ``https://host:port/path``; else ``XNAT_HOST``.
+        user, password : str, optional
+            Else ``XNAT_USER`` and ``XNAT_PASS``; else ``~/.netrc``. An alias token serves as well.
+        headers : mapping, optional
+            An existing session, ``{"Cookie": "JSESSIONID=…"}``, or login, ``{"Authorization": "…"}``. They go before
+            all others.
+        verify : bool or path
+            Path of a bundle of certificate authorities, where the system's do not know the server's.
+        images_dir : path, optional
+            Directory of all nets, for `net_id`.
+        reason : str, optional
+            Why the archive is changed, for sites that demand it; each call may say its own.
+        settings : TransferSettings
+            How much travels at once, and how patiently.
+
+        Raises
+        ------
+        AuthenticationError
+            No credentials, or the archive does not accept them.
+        InvalidIdentifierError
+            No server, an address that is none, or a `verify` that names no file.
+        ServerError, ServerUnavailableError
+            What answers is no XNAT, or nothing answers.
+
+        Examples
+        --------
+        >>> from xnat_upload import Uploader
+        >>> from xnat_upload.sandbox import Sandbox
+        >>> with Sandbox() as xnat, Uploader.connect(xnat.url, user=xnat.user, password=xnat.password) as uploader:
+        ...     uploader.user
+        'admin'
+        """
+        archive = open_archive(server, user=user, password=password, headers=headers, verify=verify, settings=settings)
+        uploader = cls.__new__(cls)
+        ManyCalls.__init__(uploader, archive, images_dir=images_dir, reason=reason)
+        return uploader
+
+    @overload
+    def upload(
+        self, files: Files, *, progress: bool | Listener | None = None, **arguments: Unpack[UploadArguments]
+    ) -> Report: ...
+    @overload
+    def upload(
+        self, files: Files, *, progress: bool | str | Listener | None = None, **arguments: Unpack[UploadTexts]
+    ) -> Report: ...
+    @takes_upload_arguments
+    def upload(self, files: Files, *, progress: Any = None, **arguments: Any) -> Report:
+        """Put files into a resource of a scan; create the scan and the resource where they are missing.
+
+        Running the same call again with ``exist_ok="same"`` finishes an upload that broke off: it sends what is
+        missing, and replaces nothing.
+
+        Parameters
+        ----------
+        files : path, iterable of paths, or mapping of str to path, bytes or binary file object
+            A directory stands for all files below it. A mapping gives each file its name in the resource; what it holds
+            must be readable a second time, since a line may break.
+        hub_project_id : str, optional
+            The hub's ID of the project: XNAT's secondary ID, which its pages call Running Title.
+        project_id : str, optional
+            XNAT's own ID or alias of the project, in place of `hub_project_id`.
+        accession_id : str or int, optional
+            Label of the session in that project, or its experiment ID.
+        scan_id : str, int or None, optional
+            The scan, which is created if it is missing. None, said explicitly, means a resource of the session itself.
+        resource_id : str, optional
+            Label of the resource, such as ``SEG``; created if it is missing.
+        to : Resource, Scan, Accession, Destination, or an element of pyxnat, optional
+            The place itself, in place of the words; with `resource_id`, and perhaps `scan_id`, where it is no resource.
+        net_id : str, optional
+            Files are relative to ``<images_dir>/<net_id>/upload``, and nothing leaves it.
+        root : path, optional
+            Files are relative to this directory, and nothing leaves it. Without `root` and `net_id` a named file is
+            taken as it is, and a named directory is its own root.
+        keep_paths : bool
+            Names in the resource are paths relative to the root rather than base names.
+        include : pattern or patterns, optional
+            Of directories, only the files that match, by the rules of ``.gitignore``: ``"*.nii.gz"``.
+        ignore : pattern or patterns
+            Files of directories that are left out, by the same rules; by default what tools leave beside the data, such
+            as ``.git/`` and ``.DS_Store``. ``()`` takes all.
+        exist_ok : bool or "same"
+            False refuses names that are there already; ``"same"`` skips those of the same bytes and refuses others;
+            True skips those of the same bytes and replaces others.
+        scan_type : str, optional
+            Data type of the scan if it has to be created, such as ``xnat:segScanData``; else the one that fits the
+            session.
+        reason : str, optional
+            Why the archive is changed, for sites that demand it (XNAT's ``event_reason``); else that of
+            `Uploader.connect`.
+        resource_format, resource_content : str, optional
+            XNAT's ``format`` and ``content`` of the resource if it has to be created.
         progress : bool or callable, optional
             True shows a bar, False none; a callable is given `Progress` values. By default a bar is shown only where a
             person is looking.
@@ -90,11 +192,11 @@ class Uploader(ArchiveAccess):
         Raises
         ------
         InvalidIdentifierError, UnsafePathError, MissingFileError, ChangedFileError
-            A fault of the call or of the local files; nothing was sent.
+            All that is wrong with the place or with the local files; nothing was sent.
         NotFoundError, PermissionDeniedError, AuthenticationError, ServerError, ServerUnavailableError
             The archive could not be asked or refused; nothing was stored.
         AlreadyExistsError
-            With ``exist_ok=False``, names that are in the resource already: all in ``names``, and nothing was sent.
+            Names that are in the resource already and may not be replaced: all in ``names``, and nothing was sent.
         IncompleteUploadError
             Some files are not stored; ``report`` says which.
         UploadInterrupted
@@ -108,143 +210,42 @@ class Uploader(ArchiveAccess):
         >>> with Sandbox() as xnat, tempfile.TemporaryDirectory() as folder:
         ...     _ = xnat.add_project("P1", secondary_id="hub-1")
         ...     _ = xnat.add_session("P1", "FAK09131796", xsi_type="xnat:ctSessionData")
-        ...     _ = pathlib.Path(folder, "seg.nii.gz").write_bytes(b"a segmentation")
+        ...     segmentation = pathlib.Path(folder, "seg.nii.gz")
+        ...     _ = segmentation.write_bytes(b"a segmentation")
         ...     with Uploader.connect(xnat.url, user=xnat.user, password=xnat.password) as uploader:
-        ...         report = uploader.upload("seg.nii.gz", root=folder, hub_project_id="hub-1",
-        ...             accession_id="FAK09131796", scan_id="4", resource_id="SEG")
+        ...         report = uploader.upload(segmentation, hub_project_id="hub-1", accession_id="FAK09131796",
+        ...             scan_id=4, resource_id="SEG")
         >>> report.files[0].status.value
         'stored'
         """
-        request = UploadRequest(
-            files=files,
-            hub_project_id=hub_project_id,
-            accession_id=accession_id,
-            scan_id=scan_id,
-            resource_id=resource_id,
-            net_id=net_id,
-            root=root,
-            exist_ok=exist_ok,
-            keep_paths=keep_paths,
-            scan_type=scan_type,
-        )
-        return self._upload(request, progress=progress, stop=threading.Event())
+        return self._upload(UploadRequest(files=files, **arguments), progress=progress, stop=threading.Event())
 
     @takes_upload_arguments
     async def upload_async(
-        self, files: PathOrPaths, *, progress: bool | Listener | None = None, **arguments: Unpack[UploadArguments]
+        self, files: Files, *, progress: bool | Listener | None = None, **arguments: Unpack[UploadArguments]
     ) -> Report:
-        """Do what `upload` does, with the same arguments, in a thread: the event loop is never blocked.
+        """Do what `upload` does, with the same arguments, in a thread of its own: the event loop is never blocked.
 
         A task that is cancelled stops the upload; what had been sent stays, and the next call finds it.
         """
         request = UploadRequest(files=files, **arguments)
         stop = threading.Event()
         try:
-            return await asyncio.to_thread(self._upload, request, progress=progress, stop=stop)
+            return await in_thread(partial(self._upload, request, progress=progress, stop=stop))
         except asyncio.CancelledError:
             stop.set()
             raise
 
-    def upload_many(self, requests: Iterable[UploadRequest], *, progress: bool | Listener | None = None) -> Report:
-        """Do many uploads, resources in parallel, one writer in each; a failing one stops no other.
+    async def __aenter__(self) -> Uploader:
+        return self
 
-        Parameters
-        ----------
-        requests : iterable of UploadRequest
-            Their local faults are found before anything is sent. Requests for one resource are joined.
-        progress : bool or callable, optional
-            As in `upload`, over all of them.
-
-        Returns
-        -------
-        Report
-            Of all files, in the order of the requests; those of requests for one resource stand together.
-
-        Raises
-        ------
-        InvalidIdentifierError, UnsafePathError, MissingFileError
-            A fault of a request or of local files; nothing was sent.
-        IncompleteUploadError
-            Some files are not stored; ``report`` says which, and why.
-        UploadInterrupted
-            Ctrl-C; ``report`` says what is stored.
-        """
-        staged = together([stage_request(request, images_dir=self.images_dir) for request in requests])
-        plans = prepare(staged, archive=self._archive, settings=self.settings)
-        started = time.monotonic()
-        stop = threading.Event()
-        results = self._carry_out([plan for plan in plans if isinstance(plan, Plan)], progress=progress, stop=stop)
-        sent = iter(results)
-        return conclude(
-            [
-                not_planned(request, plan) if isinstance(plan, XnatUploadError) else next(sent)
-                for request, plan in zip(staged, plans, strict=True)
-            ],
-            seconds=time.monotonic() - started,
-            interrupted=stop.is_set(),
-        )
-
-    def upload_cohort(
-        self,
-        manifest: ManifestSource,
-        *,
-        root: str | os.PathLike[str],
-        exist_ok: bool = False,
-        client: distributed.Client | None = None,
-        progress: bool | Listener | None = None,
-    ) -> CohortReport:
-        """Upload all that a manifest names, resources in parallel, one writer in each; a failing one stops no other.
-
-        All rows and files are checked before anything is sent. Running the same manifest again with ``exist_ok=True``
-        finishes the rest.
-
-        Parameters
-        ----------
-        manifest : DataFrame, path of a CSV or Parquet file, or iterable of mappings
-            With the columns ``hub_project_id, accession_id, scan_id, resource_id, file``, and perhaps ``scan_type``;
-            others are kept for the report. A CSV is read as text.
-        root : path
-            The directory that files are relative to; with `client`, on every machine.
-        exist_ok : bool
-            Skip what is stored already with the same bytes, and replace what differs.
-        client : dask.distributed.Client, optional
-            Spread the resources over its cluster. Each worker logs in from its own environment: ``XNAT_HOST``,
-            ``XNAT_USER`` and ``XNAT_PASS``, or ``~/.netrc``.
-        progress : bool or callable, optional
-            As in `upload`, moved on with each resource.
-
-        Returns
-        -------
-        CohortReport
-            Of all rows, also if not every file is stored: see ``ok`` and ``raise_if_incomplete()``.
-
-        Raises
-        ------
-        InvalidManifestError
-            With all faults of all rows in ``faults``; nothing was sent.
-        MissingFileError, MissingDependencyError
-            There is no such manifest or root, or what is needed to read it or to use a cluster is not installed.
-        UploadInterrupted
-            Ctrl-C; ``report`` says what is stored.
-        """
-        rows = Manifest(manifest, root=root)
-        if client is not None:
-            from xnat_upload.cohort.cluster import upload_with_cluster  # dask is wanted only here
-
-            return upload_with_cluster(
-                rows, client, exist_ok=exist_ok, server=self.server, settings=self.settings, progress=progress
-            )
-        return upload_with_threads(
-            rows,
-            exist_ok=exist_ok,
-            archive=self._archive,
-            locks=self._locks,
-            settings=self.settings,
-            progress=progress,
-        )
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await in_thread(self.close)
 
     @takes_upload_arguments
-    def plan(self, files: PathOrPaths, **arguments: Unpack[UploadArguments]) -> Plan:
+    def plan(self, files: Files, **arguments: Unpack[UploadArguments]) -> Plan:
         """Say what `upload` with the same arguments would do, without writing; `run` does it.
 
         Raises
@@ -257,52 +258,32 @@ class Uploader(ArchiveAccess):
     def run(self, *plans: Plan, progress: bool | Listener | None = None) -> Report:
         """Do what plans say, for different resources, in parallel.
 
+        Parameters
+        ----------
+        *plans : Plan
+            As `plan` made them.
+        progress : bool or callable, optional
+            As in `upload`.
+
         Raises
         ------
         XnatUploadError
             As `upload`; with more than one plan, as `upload_many`.
         """
+        for plan in plans:
+            if not isinstance(plan, Plan):
+                raise InvalidIdentifierError(
+                    f"run takes plans, as plan() makes them, one after another, and not a {type(plan).__name__}."
+                )
         return self._run(plans, progress=progress, stop=threading.Event())
-
-    def upload_file(self, resource: Resource, path: str | os.PathLike[str], *, exist_ok: bool = False) -> str:
-        """Put one file into a resource and return the address that serves it.
-
-        Raises
-        ------
-        MissingFileError
-            There is no such file, or it is a directory.
-        XnatUploadError
-            As `upload`.
-        """
-        if Path(path).is_dir():
-            raise MissingFileError(f"{quoted(path)} is a directory, and upload_file takes one file. Use upload.")
-        files = stage([Path(path).name], root=Path(path).parent)
-        self._archive.check_scan(resource.scan)
-        plan = plan_into(
-            resource, files, exist_ok=exist_ok, scan_type=None, archive=self._archive, settings=self.settings
-        )
-        return self.run(plan, progress=False).urls[0]
 
     def _upload(self, request: UploadRequest, *, progress: bool | Listener | None, stop: threading.Event) -> Report:
         return self._run([self._plan(request)], progress=progress, stop=stop)
 
     def _plan(self, request: UploadRequest) -> Plan:
-        staged = stage_request(request, images_dir=self.images_dir)
+        target, treatment = understand(request, reason=self.reason, server=self.server)
+        staged = stage_files(request, target, treatment, images_dir=self.images_dir)
         (plan,) = prepare([staged], archive=self._archive, settings=self.settings)
         if isinstance(plan, XnatUploadError):
             raise plan
         return plan
-
-    def _run(self, plans: Sequence[Plan], *, progress: bool | Listener | None, stop: threading.Event) -> Report:
-        if len(plans) == 1 and plans[0].refused:
-            raise names_taken(plans[0])
-        started = time.monotonic()
-        results = self._carry_out(plans, progress=progress, stop=stop)
-        return conclude(results, seconds=time.monotonic() - started, interrupted=stop.is_set())
-
-    def _carry_out(
-        self, plans: Sequence[Plan], *, progress: bool | Listener | None, stop: threading.Event
-    ) -> list[ResourceResult]:
-        return carry_out(
-            plans, archive=self._archive, locks=self._locks, settings=self.settings, progress=progress, stop=stop
-        )

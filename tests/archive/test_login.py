@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pyxnat
@@ -33,14 +34,14 @@ from xnat_upload.sandbox import Sandbox
 from xnat_upload.sandbox.faults import AnswerLate, ForgetSession, Refuse
 
 
-def send(uploader: Uploader, ward: SandboxHospital, folder: Path, **options: object) -> Report:
+def send(uploader: Uploader, ward: SandboxHospital, folder: Path, **options: Any) -> Report:
     return uploader.upload(
         "CT_small.dcm",
         root=folder,
         hub_project_id=ward.hub_project_id,
         accession_id=ward.accession_id,
         scan_id="4",
-        **{"resource_id": "DICOM", **options},  # type: ignore[arg-type]
+        **{"resource_id": "DICOM", **options},
     )
 
 

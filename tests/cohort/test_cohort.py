@@ -41,10 +41,11 @@ def test_every_row_arrives_in_its_resource_and_the_report_has_the_manifests_orde
     assert report.ok
     assert report.raise_if_incomplete() is report
     assert stored(ward, rows) == {each["file"]: (tmp_path / each["file"]).read_bytes() for each in rows}
-    assert [str(file.path.relative_to(tmp_path)) for file in report.files] == [each["file"] for each in rows]
+    paths = [file.path or Path() for file in report.files]
+    assert [str(path.relative_to(tmp_path)) for path in paths] == [each["file"] for each in rows]
     assert {file.status for file in report.files} == {"stored"}
-    for file in report.files:
-        assert ward.ask("GET", file.url.removeprefix(ward.server)).content == file.path.read_bytes()
+    for file, path in zip(report.files, paths, strict=True):
+        assert ward.ask("GET", file.url.removeprefix(ward.server)).content == path.read_bytes()
 
 
 @pytest.mark.parametrize("kind", ["frame", "csv", "csv with semicolons", "parquet", "generator"])

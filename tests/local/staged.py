@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from typing import cast
+
+from xnat_upload.local import staging
 from xnat_upload.local.file import LocalFile
+from xnat_upload.local.root import plain_root
+from xnat_upload.local.staging import Files
 
 SECRET = b"another patient's image"
 
@@ -17,3 +23,10 @@ def content(file: LocalFile) -> bytes:
 
 def is_readable(error: BaseException) -> bool:
     return str(error).isprintable() and len(str(error)) < 700
+
+
+def stage(files: Files, *, root: str | os.PathLike[str], keep_paths: bool = False) -> tuple[LocalFile, ...]:
+    """Stage files of the disk below a root."""
+    found = staging.stage(files, root=plain_root(root), keep_paths=keep_paths).files
+    assert all(isinstance(file, LocalFile) for file in found)
+    return cast("tuple[LocalFile, ...]", found)

@@ -11,10 +11,9 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from tests.local.staged import SECRET, content, is_readable
+from tests.local.staged import SECRET, content, is_readable, stage
 from xnat_upload import ChangedFileError, UnsafePathError
 from xnat_upload.local.file import BLOCK_BYTES, LocalFile, fingerprint
-from xnat_upload.local.staging import stage
 
 
 def swap_for_link_out(root: Path) -> None:

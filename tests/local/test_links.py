@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.staged import content, is_readable
+from tests.local.staged import content, is_readable, stage
 from xnat_upload import ChangedFileError, MissingFileError, UnsafePathError
-from xnat_upload.local.staging import stage
 
 
 def test_links_inside_the_root_are_followed(root: Path) -> None:

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from xnat_upload import Accession, Plan, Resource, Scan, TransferSettings
 from xnat_upload.archive.listing import Listing, StoredFile
 from xnat_upload.local.file import Fingerprint, LocalFile
+from xnat_upload.local.source import AnyFile
 from xnat_upload.planning.decide import divide, make_plan
 from xnat_upload.planning.step import Action, Form, Shipment, Step
+from xnat_upload.planning.treatment import ExistOk, Treatment
 
 RESOURCE = Resource(Scan(Accession("hub-1", "P1", "S1", "E1", "FAK1", "xnat:mrSessionData"), "4"), "NIFTI")
 MD5 = "900150983cd24fb0d6963f7d28e17f72"
@@ -29,9 +31,9 @@ def plan(
     files: Sequence[LocalFile],
     *,
     listed: Listing | None = None,
-    exist_ok: bool = True,
+    exist_ok: ExistOk = True,
     md5: str = MD5,
-    read: Callable[[LocalFile], Fingerprint] | None = None,
+    read: Callable[[AnyFile], Fingerprint] | None = None,
     settings: TransferSettings = TransferSettings(),  # noqa: B008  frozen
 ) -> Plan:
     listed = listed or {}
@@ -40,8 +42,8 @@ def plan(
         files,
         listed=listed,
         read=read or (lambda file: Fingerprint(file.size_bytes, md5, 0)),
-        exist_ok=exist_ok,
-        scan_type=None,
+        treatment=Treatment(exist_ok=exist_ok),
+        new_scan_type=None,
         settings=settings,
     )
 
@@ -88,7 +90,7 @@ def test_each_file_has_an_action_and_a_reason(
 def test_a_file_is_read_only_where_its_bytes_can_decide(stored: StoredFile | None, exist_ok: bool, read: bool) -> None:
     asked: list[str] = []
 
-    def fingerprint(file: LocalFile) -> Fingerprint:
+    def fingerprint(file: AnyFile) -> Fingerprint:
         asked.append(file.name)
         return Fingerprint(file.size_bytes, MD5, 0)
 

@@ -17,7 +17,7 @@ from xnat_upload import Destination, FileOutcome, Report, Status
 from xnat_upload.report.exports import DTYPES
 
 if TYPE_CHECKING:
-    from xnat_upload.local.request import UploadArguments
+    from xnat_upload.planning.request import UploadArguments
 
 DESTINATION = Destination(hub_project_id="hub 1", accession_id="FAK09131796", scan_id="4", resource_id="SEG")
 OUTCOME = FileOutcome(

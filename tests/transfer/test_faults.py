@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,7 +85,7 @@ def write_files(folder: Path, sizes: list[int], *, seed: int) -> dict[str, bytes
     return content
 
 
-def send(uploader: Uploader, ward: SandboxHospital, folder: Path, **options: object) -> Report:
+def send(uploader: Uploader, ward: SandboxHospital, folder: Path, **options: Any) -> Report:
     return uploader.upload(
         sorted(path.name for path in folder.iterdir()),
         root=folder,
@@ -93,7 +94,7 @@ def send(uploader: Uploader, ward: SandboxHospital, folder: Path, **options: obj
         scan_id="4",
         resource_id="SEG",
         progress=False,
-        **options,  # type: ignore[arg-type]
+        **options,
     )
 
 

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from xnat_upload import Accession, ChangedFileError, FileOutcome, Plan, Resource, Scan, Status
 from xnat_upload.local.file import Fingerprint, LocalFile, identity_of
 from xnat_upload.planning.step import Action, Step
+from xnat_upload.planning.treatment import Treatment
 from xnat_upload.transfer.file_records import Ledger
 
 RESOURCE = Resource(Scan(Accession("hub-1", "P1", "S1", "E1", "FAK1", "xnat:mrSessionData"), "4"), "NIFTI")
@@ -27,7 +28,11 @@ def step(name: str, action: Action = Action.SEND, *, known: Fingerprint | None =
 
 
 def ledger_of(*steps: Step) -> Ledger:
-    return Ledger(Plan(resource=RESOURCE, scan_type=None, steps=steps, shipments=(), exist_ok=True, listed={}))
+    return Ledger(
+        Plan(
+            resource=RESOURCE, scan_type=None, steps=steps, shipments=(), treatment=Treatment(exist_ok=True), listed={}
+        )
+    )
 
 
 def outcome(ledger: Ledger, name: str = "a") -> FileOutcome:

@@ -89,7 +89,7 @@ def test_who_waits_for_its_turn_makes_nothing_after_ctrl_c(ward: SandboxHospital
         with pytest.raises(UploadInterrupted) as caught:
             uploader.upload_many(requests)
         accession = uploader.locate(ward.hub_project_id, ward.accession_id)
-    assert len(accession.resource_labels["4"]) == 1
+    assert len(accession.scans["4"].resources) == 1
     assert caught.value.report.count("not sent") == 4
 
 

@@ -272,6 +272,7 @@ def test_a_member_that_changed_stops_the_body_before_its_end(
     sent = shipment(tmp_path, contents, form)
     body, _ = pack(sent, large_file_bytes=LARGE)
     (path,) = (step.file.path for step in sent.steps if step.file.name == "b.dcm")
+    assert path is not None
     change(path, content)
     received: list[bytes] = []
     with pytest.raises(ChangedFileError):
@@ -289,6 +290,7 @@ def test_bytes_other_than_those_that_were_planned_stop_the_body_though_nothing_e
 ) -> None:
     sent = shipment(tmp_path, {"a.dcm": b"1" + b"0" * (size_bytes - 1)}, form, known=["a.dcm"])
     file = sent.steps[0].file
+    assert isinstance(file, LocalFile)
     with file.path.open("r+b") as writer:
         writer.write(b"2")
     os.utime(file.path, ns=(0, file.identity[2]))
@@ -302,7 +304,7 @@ def test_bytes_other_than_those_that_were_planned_stop_the_body_though_nothing_e
 
 def test_a_large_member_that_changed_is_noticed_before_anything_is_sent(tmp_path: Path) -> None:
     sent = shipment(tmp_path, {"large.nii": b"x" * (LARGE + 1)})
-    sent.steps[0].file.path.write_bytes(b"other")
+    (tmp_path / "large.nii").write_bytes(b"other")
     with pytest.raises(ChangedFileError):
         pack(sent, large_file_bytes=LARGE)
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_mock
@@ -23,15 +24,15 @@ from xnat_upload.sandbox.faults import CatalogConflict
 MIB = 1 << 20
 
 
-def send(uploader: Uploader, ward: SandboxHospital, folder: Path, **options: object) -> Report:
-    arguments = {"scan_id": "4", "resource_id": "SEG", **options}
+def send(uploader: Uploader, ward: SandboxHospital, folder: Path, **options: Any) -> Report:
+    arguments: dict[str, Any] = {"scan_id": "4", "resource_id": "SEG", **options}
     return uploader.upload(
         sorted(path.name for path in folder.iterdir()),
         root=folder,
         hub_project_id=ward.hub_project_id,
         accession_id=ward.accession_id,
         progress=False,
-        **arguments,  # type: ignore[arg-type]
+        **arguments,
     )
 
 

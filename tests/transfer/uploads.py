@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tests.conftest import SandboxHospital
 from tests.hospital import IMPATIENT, Hospital
@@ -21,14 +22,14 @@ from xnat_upload import (
 SMALL_BATCHES = replace(IMPATIENT, batch_files=4, large_file_bytes=30_000)
 
 
-def send(uploader: Uploader, hospital: Hospital, folder: Path, **options: object) -> Report:
-    arguments = {"scan_id": "4", "resource_id": "SEG", **options}
+def send(uploader: Uploader, hospital: Hospital, folder: Path, **options: Any) -> Report:
+    arguments: dict[str, Any] = {"scan_id": "4", "resource_id": "SEG", **options}
     return uploader.upload(
         sorted(path.name for path in folder.iterdir()),
         root=folder,
         hub_project_id=hospital.hub_project_id,
         accession_id=hospital.accession_id,
-        **arguments,  # type: ignore[arg-type]
+        **arguments,
     )
 
 

@@ -7,15 +7,14 @@ it complains.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from lxml import etree
-
 from xnat_upload.archive import retry
-from xnat_upload.archive.answers import table_rows
 from xnat_upload.archive.connection import Body, Connection
 from xnat_upload.archive.listing import StoredFile, read_listing
 from xnat_upload.archive.projects import Projects
+from xnat_upload.archive.sessions import Sessions
 from xnat_upload.errors import (
     AlreadyExistsError,
     NotFoundError,
@@ -25,12 +24,9 @@ from xnat_upload.errors import (
 )
 from xnat_upload.places.hierarchy import Accession, Resource, Scan
 from xnat_upload.places.names import check_identifier
-from xnat_upload.places.scan_types import session_type_of
 
 if TYPE_CHECKING:
-    from xnat_upload.archive.answers import Answer
-
-_XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+    pass
 
 
 class Archive:
@@ -39,39 +35,25 @@ class Archive:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._projects = Projects(connection)
+        self.sessions = Sessions(connection, self._projects)
 
     def url(self, path: str) -> str:
         """Give the absolute address of a path; built on what the user gave, never on what a listing says."""
         return self.connection.server + path
 
-    def project_id(self, hub_project_id: str) -> str:
-        """Find XNAT's ID of the project whose secondary ID is exactly this; see `Projects.id_of`."""
-        return self._projects.id_of(hub_project_id)
+    def project_id(self, *, hub_project_id: str | None, project_id: str | None) -> str:
+        """Find XNAT's own ID of a project that is named in one of two ways; see `Projects`."""
+        if hub_project_id is not None:
+            return self._projects.id_of(hub_project_id)
+        return self._projects.own_id_of(check_identifier(project_id, what="project ID"))
 
-    def locate(self, hub_project_id: str, accession_id: str) -> Accession:
-        """Find the session whose label (or experiment ID) is the accession ID in that project.
+    def locate(
+        self, accession_id: str, *, hub_project_id: str | None = None, project_id: str | None = None
+    ) -> Accession:
+        """Find a session by its label or experiment ID, in a project named in one way; see `Sessions.locate`."""
+        return self.sessions.locate(accession_id, hub_project_id=hub_project_id, project_id=project_id)
 
-        Raises
-        ------
-        NotFoundError
-            There is no such project, or no such image session in it.
-        """
-        check_identifier(accession_id, what="accession ID")
-        project_id = self.project_id(hub_project_id)
-        found = self._session(hub_project_id, project_id, accession_id)
-        if found is None or found.project_id != project_id or accession_id not in (found.label, found.experiment_id):
-            # A global ID of another project's session wins over a label of this one
-            # (docs/xnat/projects-and-sessions.md, "A global ID wins").
-            experiment_id = self._experiment_id(project_id, accession_id)
-            found = self._session(hub_project_id, project_id, experiment_id) if experiment_id else None
-        if found is None or found.project_id != project_id:
-            raise NotFoundError(
-                f"Accession {accession_id!r} is not in project {project_id!r} (secondary ID {hub_project_id!r}), or is "
-                "only shared into it. Labels are compared exactly, upper and lower case included."
-            )
-        return found
-
-    def create_scan(self, scan: Scan, *, scan_type: str) -> None:
+    def create_scan(self, scan: Scan, *, scan_type: str, reason: str | None = None) -> None:
         """Create a scan that the session did not have when it was read; one that has appeared since is left as it is.
 
         Raises
@@ -83,7 +65,7 @@ class Archive:
         """
         doing = "creating the scan"
         try:
-            self.connection.ask("PUT", str(scan), doing=doing, params={"xsiType": scan_type})
+            self.connection.ask("PUT", str(scan), doing=doing, params={"xsiType": scan_type, **_event(reason)})
         except (AlreadyExistsError, ServerError) as error:
             if error.status == 417:
                 raise NotFoundError(
@@ -92,8 +74,8 @@ class Archive:
             if not self._exists(str(scan), doing=doing):
                 raise
 
-    def check_scan(self, scan: Scan) -> None:
-        """Make sure that a scan exists: a listing of one that does not may be its subject's.
+    def check_parent(self, resource: Resource) -> None:
+        """Make sure that a resource's scan exists: a listing of one that does not may be its subject's.
 
         See docs/xnat/scans-and-resources.md, "A missing scan lists its subject's resources".
 
@@ -102,13 +84,23 @@ class Archive:
         NotFoundError
             It does not exist.
         """
-        if scan.scan_id not in scan.accession.scan_types and not self._exists(str(scan), doing="looking for the scan"):
+        scan = resource.scan
+        if scan is None or scan.scan_id in scan.accession.scan_types:
+            return
+        if not self._exists(str(scan), doing="looking for the scan"):
             raise NotFoundError(
                 f"Accession {scan.accession.label!r} has no scan {scan.scan_id!r}. Create it with create_scan.",
                 url=self.url(str(scan)),
             )
 
-    def create_resource(self, resource: Resource) -> bool:
+    def create_resource(
+        self,
+        resource: Resource,
+        *,
+        reason: str | None = None,
+        resource_format: str | None = None,
+        resource_content: str | None = None,
+    ) -> bool:
         """Create a resource; False if it was there already.
 
         This is also the only early sign whether the user may edit: a file PUT without that right is answered 200
@@ -122,12 +114,14 @@ class Archive:
             The user may not edit the project.
         """
         doing = "creating the resource"
+        described = {"format": resource_format, "content": resource_content}
+        params = {name: value for name, value in described.items() if value is not None} | _event(reason)
         lost = False
         try:
             for attempt in retry.attempts(self.connection.settings, doing=doing):
                 with attempt:
                     try:
-                        self.connection.send("PUT", str(resource), doing=doing)
+                        self.connection.send("PUT", str(resource), doing=doing, params=params)
                     except ServerUnavailableError as error:
                         lost = lost or error.may_have_arrived
                         raise
@@ -156,6 +150,24 @@ class Archive:
         except ValueError as error:
             raise answer.error(f"with a listing that cannot be relied on, because {error}") from error
 
+    def proven_listing(
+        self, resource: Resource, names: Collection[str], *, reason: str | None = None
+    ) -> dict[str, StoredFile]:
+        """List the files of a resource with the MD5 of each of `names`, wherever the archive can be made to tell it.
+
+        Where it keeps none it is asked to compute them, and what is still without one is read back, since equal size
+        proves nothing.
+        """
+        listed = self.listing(resource)
+        unproven = [name for name in names if name in listed and not listed[name].md5]
+        if unproven:
+            self.refresh_checksums(resource, reason=reason)
+            listed = self.listing(resource)
+        for name in unproven:
+            if name in listed and not listed[name].md5:
+                listed[name] = StoredFile(listed[name].size_bytes, self.served_md5(resource, name) or "")
+        return listed
+
     def served_bytes(self, resource: Resource, name: str) -> int | None:
         """Ask how many bytes of a file the archive would serve from its disk; None if it has no such file."""
         try:
@@ -171,23 +183,31 @@ class Archive:
         except NotFoundError:
             return None
 
-    def refresh_checksums(self, resource: Resource) -> None:
+    def refresh_checksums(self, resource: Resource, *, reason: str | None = None) -> None:
         """Let the archive compute the MD5 of every file of the resource anew, and do nothing else.
 
         The option is named, because without any XNAT would also delete entries (docs/xnat/listings.md, "Refreshing a
         catalog").
         """
-        experiment = resource.scan.accession.experiment_id
-        uri = f"/archive/experiments/{experiment}/scans/{resource.scan.scan_id}/resources/{resource.label}"
+        scan = "" if resource.scan is None else f"/scans/{resource.scan.scan_id}"
+        uri = f"/archive/experiments/{resource.accession.experiment_id}{scan}/resources/{resource.label}"
         self.connection.ask(
             "POST",
             "/data/services/refresh/catalog",
             doing="refreshing the checksums",
-            params={"resource": uri, "options": "checksum"},
+            params={"resource": uri, "options": "checksum", **_event(reason)},
         )
 
     def put(
-        self, resource: Resource, segment: str, body: Body, *, content_type: str, extract: bool, overwrite: bool
+        self,
+        resource: Resource,
+        segment: str,
+        body: Body,
+        *,
+        content_type: str,
+        extract: bool,
+        overwrite: bool,
+        reason: str | None = None,
     ) -> tuple[str, ...]:
         """Send one request with files, once, and return the names that XNAT refused as existing.
 
@@ -206,7 +226,7 @@ class Archive:
         ServerUnavailableError
             Busy, or no answer: what became of the files is not known.
         """
-        params = {"overwrite": str(overwrite).lower()}
+        params = {"overwrite": str(overwrite).lower(), **_event(reason)}
         params.update({"extract": "true"} if extract else {"inbody": "true"})
         doing = "sending files"
         answer = self.connection.send(
@@ -234,55 +254,7 @@ class Archive:
             return False
         return True
 
-    def _experiment_id(self, project_id: str, label: str) -> str | None:
-        answer = self.connection.ask(
-            "GET",
-            f"/data/projects/{project_id}/experiments",
-            doing="finding the accession by its label",
-            params={"label": label, "columns": "ID,label,project", "format": "json"},
-        )
-        # An error in such a query is answered 200 with an empty body (docs/xnat/projects-and-sessions.md, "A failed
-        # query is 200 without a body").
-        rows = table_rows(answer) if answer.body.strip() else []
-        found = [row.get("ID") for row in rows if row.get("label") == label and row.get("project") == project_id]
-        return found[0] if found else None
 
-    def _session(self, hub_project_id: str, project_id: str, experiment: str) -> Accession | None:
-        path = f"/data/projects/{project_id}/experiments/{experiment}"
-        try:
-            answer = self.connection.ask("GET", path, doing="reading the session", params={"format": "xml"})
-        except NotFoundError:
-            return None
-        root = _xml(answer)
-        name = etree.QName(root).localname
-        session_type = root.get(_XSI_TYPE) or session_type_of(name)
-        if session_type is None:
-            raise NotFoundError(f"Accession {experiment!r} of project {project_id!r} is no image session but a {name}.")
-        scans = [scan for scan in root.iterfind("./{*}scans/{*}scan") if scan.get("ID")]
-        return Accession(
-            hub_project_id=hub_project_id,
-            project_id=root.get("project", ""),
-            subject_id=root.findtext("./{*}subject_ID") or "",
-            experiment_id=root.get("ID", ""),
-            label=root.get("label", ""),
-            session_type=session_type,
-            scan_types={str(scan.get("ID")): scan.get(_XSI_TYPE, "") for scan in scans},
-            scan_type_names={str(scan.get("ID")): scan.get("type", "") for scan in scans},
-            # Those of a scan stand in it as "file" (docs/xnat/projects-and-sessions.md, "The session as XML and JSON").
-            resource_labels={
-                str(scan.get("ID")): frozenset(filter(None, (each.get("label") for each in scan.iterfind("./{*}file"))))
-                for scan in scans
-            },
-        )
-
-
-def _xml(answer: Answer) -> etree._Element:
-    """Read a document without entities, without the network, and without a DOCTYPE, which XNAT never sends."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    try:
-        root = etree.fromstring(answer.body, parser=parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise answer.error("with something that is not the XML it should be") from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise answer.error("with a document type declaration, which an XNAT does not send")
-    return root
+def _event(reason: str | None) -> dict[str, str]:
+    """Give the parameters by which XNAT is told why it is changed."""
+    return {} if reason is None else {"event_reason": reason}

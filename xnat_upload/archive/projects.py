@@ -63,6 +63,25 @@ class Projects:
             "user's membership."
         )
 
+    def own_id_of(self, project_id: str) -> str:
+        """Give the own ID of a project that is named by its ID or by an alias.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such project, or this user may not see it.
+        """
+        answer = self._connection.ask(
+            "GET", f"/data/projects/{project_id}", doing="finding the project", params={"format": "json"}
+        )
+        try:
+            own = answer.json()["items"][0]["data_fields"]["ID"]
+        except (KeyError, IndexError, TypeError) as error:
+            raise answer.error("with a project that has no ID") from error
+        if not isinstance(own, str) or not is_identifier(own):
+            raise answer.error("with a project whose ID cannot be one")
+        return own
+
     def _matching(self, hub_project_id: str) -> list[str]:
         exact = [project for project, secondary in self._secondary_ids.items() if secondary == hub_project_id]
         # A secondary ID that came as a query parameter was stored XML-escaped (docs/xnat/requests.md, "Parameters are

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from xnat_upload.archive.answers import table_rows
 from xnat_upload.archive.client import Archive
 from xnat_upload.errors import NotFoundError, PermissionDeniedError, ServerError, XnatUploadError, quoted
+from xnat_upload.places.destination import check_one_project
 from xnat_upload.places.hierarchy import Accession
 
 _MAY_EDIT = frozenset({"Owners", "Members"})
@@ -68,7 +69,9 @@ class Readiness:
         return "\n".join(lines)
 
 
-def find_out(archive: Archive, *, user: str, hub_project_id: str | None, accession_id: str | None) -> Readiness:
+def find_out(
+    archive: Archive, *, user: str, hub_project_id: str | None, project_id: str | None, accession_id: str | None
+) -> Readiness:
     """Read what can be read about a project and a session, and say what would stop an upload into them.
 
     Raises
@@ -77,36 +80,37 @@ def find_out(archive: Archive, *, user: str, hub_project_id: str | None, accessi
         The archive does not answer.
     """
     server, version = archive.url(""), _version(archive)
-    if hub_project_id is None:
+    if hub_project_id is None and project_id is None:
         return Readiness(server=server, user=user, version=version)
+    check_one_project(hub_project_id, project_id)
     try:
-        project_id = archive.project_id(hub_project_id)
+        own_id = archive.project_id(hub_project_id=hub_project_id, project_id=project_id)
     except NotFoundError as error:
         return Readiness(server=server, user=user, version=version, obstacles=(str(error),))
     obstacles: list[str] = []
     doubts: list[str] = []
-    role = _role(archive, project_id)
+    role = _role(archive, own_id)
     if role in _MAY_NOT_EDIT:
         obstacles.append(
-            f"{user} is one of the {role} of project {quoted(project_id)}, who may read it and not edit it. An owner "
+            f"{user} is one of the {role} of project {quoted(own_id)}, who may read it and not edit it. An owner "
             "of the project can make you a member."
         )
     elif role not in _MAY_EDIT:
         doubts.append(
-            f"whether {user} may edit project {quoted(project_id)} shows with the first file only, because the role "
+            f"whether {user} may edit project {quoted(own_id)} shows with the first file only, because the role "
             f"there is {quoted(role) if role else 'none'}: site administrators may, others need one."
         )
     accession = None
     if accession_id is not None:
         try:
-            accession = archive.locate(hub_project_id, accession_id)
+            accession = archive.locate(accession_id, hub_project_id=hub_project_id, project_id=project_id)
         except XnatUploadError as error:
             obstacles.append(str(error))
     return Readiness(
         server=server,
         user=user,
         version=version,
-        project_id=project_id,
+        project_id=own_id,
         role=role,
         accession=accession,
         obstacles=tuple(obstacles),

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from xnat_upload.cohort.columns import PackedText
 from xnat_upload.cohort.manifest_source import REQUIRED, ManifestSource, Rows, rows_of
 from xnat_upload.errors import InvalidManifestError, ManifestFault, MissingFileError, XnatUploadError, quoted
+from xnat_upload.local.root import plain_root
 from xnat_upload.local.staging import stage
 from xnat_upload.places.names import check_hub_project_id, check_identifier, check_resource_label, check_scan_id
 from xnat_upload.places.scan_types import check_scan_type
@@ -187,7 +188,7 @@ class Manifest:
         if any(os.path.isdir(os.path.join(self.root, file)) for file in files):  # noqa: PTH112, PTH118  a million times
             return False
         try:
-            staged = stage(files, root=self.root)
+            staged = stage(files, root=plain_root(self.root)).files
         except XnatUploadError:
             return False
         for row, file in zip(rows, staged, strict=True):
@@ -203,7 +204,7 @@ class Manifest:
                 yield row, f"{quoted(file)} is a directory; a row names one file."
                 continue
             try:
-                (found,) = stage([file], root=self.root)
+                (found,) = stage([file], root=plain_root(self.root)).files
             except XnatUploadError as error:
                 yield row, str(error)
                 continue

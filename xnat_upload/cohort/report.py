@@ -14,7 +14,8 @@ from xnat_upload.cohort.columns import RESULT_COLUMNS, RepeatedText
 from xnat_upload.cohort.manifest import Manifest
 from xnat_upload.cohort.session import FileResult
 from xnat_upload.errors import IncompleteUploadError
-from xnat_upload.places.hierarchy import Destination, served_under
+from xnat_upload.places.destination import Destination
+from xnat_upload.places.hierarchy import served_under
 from xnat_upload.report import exports
 from xnat_upload.report.outcome import FileOutcome, Status
 from xnat_upload.report.report import Report

@@ -21,11 +21,13 @@ from xnat_upload.archive.locks import Locks
 from xnat_upload.cohort.manifest import ResourceRows, SessionRows
 from xnat_upload.errors import XnatUploadError
 from xnat_upload.local.file import fingerprint
+from xnat_upload.local.root import plain_root
 from xnat_upload.local.staging import stage
 from xnat_upload.places.hierarchy import Accession, Resource, Scan
 from xnat_upload.places.scan_types import scan_type_for
 from xnat_upload.planning.decide import make_plan
 from xnat_upload.planning.plan import Plan, names_taken
+from xnat_upload.planning.treatment import Treatment
 from xnat_upload.report.outcome import Status, not_sent
 from xnat_upload.settings import TransferSettings
 from xnat_upload.transfer.resource_store import Creation, ResourceStore
@@ -67,7 +69,7 @@ def open_session(session: SessionRows, *, archive: Archive, locks: Locks) -> Ope
     XnatUploadError
         The session cannot be found or read.
     """
-    accession = archive.locate(session.hub_project_id, session.accession_id)
+    accession = archive.locate(session.accession_id, hub_project_id=session.hub_project_id)
     made: set[str] = set(accession.scan_types)
     opened: list[OpenedResource | str] = []
     for each in session.resources:
@@ -76,7 +78,7 @@ def open_session(session: SessionRows, *, archive: Archive, locks: Locks) -> Ope
         except XnatUploadError as error:
             opened.append(str(error))
     # What it holds has been looked at, and need not travel.
-    travelling = replace(accession, scan_types={}, scan_type_names={}, resource_labels={})
+    travelling = replace(accession, scan_types={}, scan_type_names={}, scan_descriptions={}, resource_numbers={})
     return OpenedSession(travelling, tuple(opened))
 
 
@@ -106,11 +108,11 @@ def upload_resource(
     try:
         plan = make_plan(
             resource,
-            stage(each.files, root=root),
+            stage(each.files, root=plain_root(root)).files,
             listed=opened.listed,
             read=fingerprint,
-            exist_ok=exist_ok,
-            scan_type=None,
+            treatment=Treatment(exist_ok=exist_ok),
+            new_scan_type=None,
             settings=settings,
             server=archive.url(""),
         )

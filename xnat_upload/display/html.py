@@ -40,17 +40,18 @@ def tables(
     others = (row for row in range(len(rows)) if row not in chosen)
     rest = list(islice(others, max(0, _MOST_ROWS - len(first))))
     left_out = len(rows) - len(first) - len(rest)
-    shown = _table(header, [cells(rows[row]) for row in first])
+    shown = table(header, [cells(rows[row]) for row in first])
     if not rest:
         return shown
     more = f"; {left_out} are not shown, {beyond}" if left_out else ""
     return (
         f'{shown}<details style="margin:.3em 0"><summary style="cursor:pointer">{len(rest) + left_out} more files'
-        f"{more}</summary>{_table(header, [cells(rows[row]) for row in rest])}</details>"
+        f"{more}</summary>{table(header, [cells(rows[row]) for row in rest])}</details>"
     )
 
 
-def _table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    """Show rows of cells, which are HTML, under a heading."""
     # Notebooks style tables themselves: each cell says what it must not leave to them.
     cell = f"text-align:left;vertical-align:top;padding:.2em 1.2em .2em 0;border:0;border-bottom:{_LINE};"
     number = cell.replace("text-align:left", "text-align:right") + "white-space:nowrap;"

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from xnat_upload.errors import ChangedFileError, quoted
 
@@ -73,6 +73,7 @@ class LocalFile:
                 f"{quoted(self.path)} was a regular file when the upload was planned and cannot be opened now: "
                 f"{error.strerror}. Plan the upload again.",
                 path=self.path,
+                name=self.name,
             ) from error
         file = os.fdopen(descriptor, "rb", buffering=0)
         found = os.fstat(descriptor)
@@ -82,8 +83,19 @@ class LocalFile:
                 f"{quoted(self.path)} has changed since the upload was planned: it had {self.size_bytes} bytes and has "
                 f"{found.st_size} now, or is another version. Plan the upload again.",
                 path=self.path,
+                name=self.name,
             )
         return file
+
+    def check(self) -> None:
+        """Make sure that it is still the file that was found.
+
+        Raises
+        ------
+        ChangedFileError
+            It is gone, or it is another file, or it was written to since.
+        """
+        self.open().close()
 
     def blocks(self) -> Iterator[bytes]:
         """Read the file once, opened anew; the last block comes only after the file has been seen not to have changed.
@@ -109,6 +121,7 @@ class LocalFile:
                     f"{quoted(self.path)} changed while it was read: expected {self.size_bytes} bytes, found "
                     f"{found.st_size}, or newer ones. Plan the upload again.",
                     path=self.path,
+                    name=self.name,
                 )
             if held:
                 yield held
@@ -118,7 +131,7 @@ class LocalFile:
             return file.read(BLOCK_BYTES)
         except OSError as error:  # not to be taken for a fault of the network, which has OSErrors too
             raise ChangedFileError(
-                f"{quoted(self.path)} cannot be read any more: {error.strerror}.", path=self.path
+                f"{quoted(self.path)} cannot be read any more: {error.strerror}.", path=self.path, name=self.name
             ) from error
 
 
@@ -141,7 +154,14 @@ class Hasher:
         return Fingerprint(self.size_bytes, self._md5.hexdigest(), self._crc32)
 
 
-def fingerprint(file: LocalFile) -> Fingerprint:
+class Readable(Protocol):
+    """What can be read from its start, as often as need be."""
+
+    def blocks(self) -> Iterator[bytes]:
+        """Read it once."""
+
+
+def fingerprint(file: Readable) -> Fingerprint:
     """Read a file once, in blocks, and give its fingerprint.
 
     Raises

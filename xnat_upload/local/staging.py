@@ -1,259 +1,248 @@
-"""What lies on the local disk: every path that is named is resolved once, links followed, and must end inside a root.
+"""Stage: what a caller names becomes files that were found, checked as far as that is possible on this machine.
 
-What is kept is the path *without* links, and the identity of the file found there; `local_file` opens it again.
+Every path that is named is resolved once, links followed, and must end inside its root. What is kept is the path
+*without* links, and the identity of the file found there; `local.file` opens it again. All faults are told at once.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, TypeAlias
 
-from xnat_upload.errors import InvalidIdentifierError, MissingFileError, UnsafePathError, quoted
-from xnat_upload.local.file import LocalFile, identity_of, open_below
+from xnat_upload.errors import InvalidIdentifierError, MissingFileError, UnsafePathError, XnatUploadError, quoted
+from xnat_upload.local.file import LocalFile
+from xnat_upload.local.ignoring import DEFAULT_IGNORE, LeftOut, Patterns, Sieve
+from xnat_upload.local.root import Root, net_root, plain_root
+from xnat_upload.local.source import AnyFile, from_memory
+from xnat_upload.local.walk import files_of
 from xnat_upload.places.names import check_file_name
 
-_MISSING_SHOWN = 3
+GivenPath: TypeAlias = "str | os.PathLike[str]"
+Source: TypeAlias = "GivenPath | bytes | BinaryIO"
+Files: TypeAlias = "GivenPath | Iterable[GivenPath] | Mapping[str, Source]"
+
+# More are counted: a message is read by a person.
+_FAULTS_SHOWN = 20
+_PATTERN_SIGNS = frozenset("*?[")
 
 
-def net_root(images_dir: str | os.PathLike[str], net_id: str) -> Path:
-    """Give the staging directory of a net: ``<images_dir>/<net_id>/upload``.
+@dataclass(frozen=True)
+class Staged:
+    """What was found: files in the order in which they were named, and how many were left out by which rule."""
 
-    Raises
-    ------
-    UnsafePathError
-        A net ID that is not one plain directory name, or whose directory is a link that leaves the net's own.
-
-    Examples
-    --------
-    >>> net_root("/data/images", "net-1").as_posix()
-    '/data/images/net-1/upload'
-    >>> net_root("/data/images", "../net-1")
-    Traceback (most recent call last):
-    ...
-    xnat_upload.errors.UnsafePathError: The net ID '../net-1' is not one plain directory name.
-    """
-    plain = isinstance(net_id, str) and net_id not in ("", ".", "..") and net_id.isprintable()
-    if not plain or not {"/", "\\"}.isdisjoint(net_id):
-        raise UnsafePathError(f"The net ID {quoted(net_id)} is not one plain directory name.")
-    net = Path(images_dir) / net_id
-    # Who computes for a net may write below its directory, and could link "upload" to the images of another net.
-    if not Path(os.path.realpath(net / "upload")).is_relative_to(os.path.realpath(net)):
-        raise UnsafePathError(
-            f"The directory 'upload' of net {quoted(net_id)} is a link that leaves {quoted(net)}. Make it a directory, "
-            "or name the one it links to with root=."
-        )
-    return net / "upload"
+    files: tuple[AnyFile, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def stage(
-    files: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    files: Files,
     *,
-    root: str | os.PathLike[str],
+    root: Root | None = None,
     keep_paths: bool = False,
-) -> tuple[LocalFile, ...]:
+    include: Patterns | None = None,
+    ignore: Patterns = DEFAULT_IGNORE,
+) -> Staged:
     """Find every file that is named, a directory standing for all files below it, and check all there is to check.
 
     Parameters
     ----------
-    files : path or iterable of paths
-        Relative to `root`, or absolute and inside it; ``"."`` and `root` itself stand for all that is in it.
-    root : path
-        The directory that nothing may leave, not even by a symbolic link.
+    files : path, iterable of paths, or mapping of str to path, bytes or binary file object
+        Relative to `root`, or absolute and inside it; ``"."`` and the root itself stand for all that is in it. A
+        mapping gives each file its name in the resource.
+    root : Root, optional
+        The directory that nothing may leave, not even by a symbolic link. Without one a named file is taken as it is,
+        a named directory is its own root, and relative paths are relative to the working directory.
     keep_paths : bool
-        Names in the resource are the paths relative to `root` rather than base names.
-
-    Returns
-    -------
-    tuple of LocalFile
-        In the order named; the files of a directory sorted by path.
+        Names in the resource are the paths relative to the root rather than base names.
+    include : pattern or patterns, optional
+        Of directories, only files that match, by the rules of ``.gitignore``.
+    ignore : pattern or patterns
+        Files of directories that are left out, by the same rules.
 
     Raises
     ------
     MissingFileError
-        Files that do not exist or cannot be read (all of them are told), a directory without files, or no file named.
+        Files that do not exist or cannot be read, a directory without files, or no file named.
     UnsafePathError
         A path or link that leaves the root, a loop of links, a device, socket or pipe.
     InvalidIdentifierError
         A name that XNAT cannot hold, or two files with one name.
     """
-    if isinstance(files, (str, bytes, os.PathLike)):
-        files = [files]
-    try:
-        top = Path(root).resolve(strict=True)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise MissingFileError(f"The directory {quoted(root)} that files are relative to does not exist.") from error
-    if not top.is_dir():
-        raise MissingFileError(f"{quoted(root)} must be a directory that files are relative to; it is none.")
-    given_root = Path(root)
-    staged: list[LocalFile] = []
-    missing: list[str] = []
-    for given in files:
-        path = _inside(given, root=top, given_root=given_root)
+    sieve = Sieve(include=include, ignore=ignore)
+    if isinstance(files, Mapping):
+        found = _of_mapping(files, root)
+    else:
+        one = isinstance(files, (str, bytes, bytearray, os.PathLike)) or hasattr(files, "read")
+        given: Iterable[GivenPath] = [files] if one else files  # type: ignore[list-item, assignment]
+        found = _of_paths(given, root, keep_paths=keep_paths, sieve=sieve)
+    staged: list[AnyFile] = []
+    faults: list[XnatUploadError] = []
+    for each in found:
+        if isinstance(each, XnatUploadError):
+            faults.append(each)
+            continue
         try:
-            staged += _files(path, root=top, given_root=given_root, keep_paths=keep_paths)
-        except MissingFileError as error:
-            missing.append(str(error))
-    if missing:
-        more = len(missing) - _MISSING_SHOWN
-        rest = [f"And {more} more are missing."] if more > 0 else []
-        raise MissingFileError(" ".join([*missing[:_MISSING_SHOWN], *rest]))
-    if not staged:
+            check_file_name(each.name)
+        except XnatUploadError as error:
+            faults.append(error)
+        staged.append(each)
+    if not staged and not faults:
         raise MissingFileError("No file was named, so there is nothing to upload.")
-    refuse_equal_names(staged)
-    return tuple(staged)
+    faults += equal_names(staged)
+    if faults:
+        raise all_of(faults)
+    return Staged(tuple(staged), sieve.left_out)
 
 
-def _inside(given: str | os.PathLike[str], *, root: Path, given_root: Path) -> PurePosixPath:
-    """Make a caller's path relative to the root, by its text alone; what its links do is `_resolve`'s business."""
-    text = os.fspath(given)
+def all_of(faults: Iterable[XnatUploadError]) -> XnatUploadError:
+    """Make one error of several: of the kind of the gravest, with all their sentences."""
+    by_kind = sorted(faults, key=lambda fault: (not isinstance(fault, UnsafePathError), isinstance(fault, OSError)))
+    told = list(dict.fromkeys(map(str, by_kind)))
+    more = len(told) - _FAULTS_SHOWN
+    rest = [f"And {more} more faults."] if more > 0 else []
+    error = type(by_kind[0])(" ".join([*told[:_FAULTS_SHOWN], *rest]))
+    error.__cause__ = by_kind[0].__cause__
+    return error
+
+
+def equal_names(staged: Iterable[AnyFile]) -> Iterator[InvalidIdentifierError]:
+    """Give a fault for each two files that would get one name."""
+    first: dict[str, AnyFile] = {}
+    for file in staged:
+        other = first.setdefault(file.name, file)
+        if other is not file:
+            yield InvalidIdentifierError(
+                f"{quoted(file.path)} is named twice. Name each file once."
+                if file.path is not None and other.path == file.path
+                else f"{quoted(other.path or 'bytes')} and {quoted(file.path or 'bytes')} would both be called "
+                f"{quoted(file.name)} in the resource. With keep_paths=True files keep their folders."
+            )
+
+
+def _of_paths(
+    given: Iterable[GivenPath], root: Root | None, *, keep_paths: bool, sieve: Sieve
+) -> Iterator[AnyFile | XnatUploadError]:
+    for path in given:
+        for found in _named(path, root, sieve=sieve):
+            if isinstance(found, XnatUploadError) or keep_paths:
+                yield found
+            else:
+                yield replace(found, name=PurePosixPath(found.name).name)
+
+
+def _of_mapping(files: Mapping[Any, Source], root: Root | None) -> Iterator[AnyFile | XnatUploadError]:
+    for name, given in files.items():
+        if not isinstance(name, str):
+            yield InvalidIdentifierError(f"{quoted(name)} is no text. Map the name of each file to its path or bytes.")
+        elif not isinstance(given, (str, os.PathLike)):
+            try:
+                yield from_memory(name, given)
+            except XnatUploadError as error:
+                yield error
+        else:
+            found = list(_named(given, root, sieve=Sieve(include=None, ignore=())))
+            if len(found) == 1 and isinstance(found[0], XnatUploadError):
+                yield found[0]
+            elif os.path.isdir(root.top / given if root else given):  # noqa: PTH112  it raises for what is too long
+                yield MissingFileError(f"{quoted(given)} is a directory, and {quoted(name)} is the name of one file.")
+            else:
+                yield from (each if isinstance(each, XnatUploadError) else replace(each, name=name) for each in found)
+
+
+def _named(given: GivenPath, root: Root | None, *, sieve: Sieve) -> Iterator[LocalFile | XnatUploadError]:
+    """Give what a path stands for: below the root or, without one, wherever it is."""
+    try:
+        text = _text(given)
+        below = None if root is None else (_inside(text, root), root)
+        for each in _wherever(text, sieve=sieve) if below is None else files_of(*below, sieve=sieve):
+            missing = isinstance(each, MissingFileError) and not _PATTERN_SIGNS.isdisjoint(text)
+            yield _with_pattern_told(each, text) if missing else each
+    except XnatUploadError as error:
+        yield error
+
+
+def _wherever(text: str, *, sieve: Sieve) -> Iterator[LocalFile | XnatUploadError]:
+    """A directory is its own root; of a file that is named, nothing beside it can be reached."""
+    path = Path(text)
+    try:
+        resolved = path.resolve(strict=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else type(error).__name__
+        yield MissingFileError(f"{quoted(text)} does not exist, or may not be read: {why}.")
+        return
+    if resolved.is_dir():
+        yield from files_of(PurePosixPath(), Root(path, resolved), sieve=sieve)
+        return
+    for found in files_of(PurePosixPath(resolved.name), Root(path.parent, resolved.parent), sieve=sieve):
+        yield found if isinstance(found, XnatUploadError) else replace(found, name=path.name, path=path)
+
+
+def _with_pattern_told(error: XnatUploadError | LocalFile, text: str) -> MissingFileError:
+    return MissingFileError(
+        f"{error} Files are not named by patterns: name the directory, and give include={PurePosixPath(text).name!r}."
+    )
+
+
+def _text(given: GivenPath) -> str:
+    if isinstance(given, (bytes, bytearray, memoryview)) or hasattr(given, "read"):
+        raise UnsafePathError(
+            f"{quoted(given)} is no path. Bytes and file objects are given by name: files={{'seg.nii.gz': …}}."
+        )
+    try:
+        text = os.fspath(given)
+    except TypeError:
+        raise UnsafePathError(f"{quoted(given)} is no path: name files by text or by a path.") from None
     if not isinstance(text, str):
         raise UnsafePathError(f"{quoted(text)} is bytes; name files by text or by a path.")
+    return text
+
+
+def _inside(text: str, root: Root) -> PurePosixPath:
+    """Make a caller's path relative to the root, by its text alone; what its links do is `walk`'s business."""
     path = PurePosixPath(text)
     if ".." in path.parts:
         raise UnsafePathError(
-            f"{quoted(text)} has a '..' component; name files by their path inside {quoted(given_root)}."
+            f"{quoted(text)} has a '..' component; name files by their path inside {quoted(root.given)}."
         )
     if path.is_absolute():
-        tops = [top for top in (given_root.absolute(), root) if path.is_relative_to(top)]
+        tops = [top for top in (root.given.absolute(), root.top) if path.is_relative_to(top)]
         if not tops:
             raise UnsafePathError(
-                f"{quoted(text)} is outside {quoted(given_root)}, where the files of this upload must lie."
+                f"{quoted(text)} is outside {quoted(root.given)}, where the files of this upload must lie."
             )
         path = path.relative_to(tops[0])
     if not text or "\0" in path.as_posix():
         raise UnsafePathError(
-            f"{quoted(text)} does not name a file or directory inside {quoted(given_root)}. All that is in it is '.'."
+            f"{quoted(text)} does not name a file or directory inside {quoted(root.given)}. All that is in it is '.'."
         )
     return path
 
 
-def _resolve(path: PurePosixPath, *, root: Path) -> Path:
-    """Follow the links of ``root / path`` and make sure that the end lies inside the root."""
-    shown = f"{quoted(path)} in {quoted(root)}"
-    try:
-        target = (root / path).resolve(strict=True)
-    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-        raise MissingFileError(f"{shown} does not exist, or may not be read.") from error
-    except (OSError, RuntimeError, ValueError) as error:
-        # A loop of links (RuntimeError before Python 3.13), a path that is too long, or half a character.
-        why = error.strerror if isinstance(error, OSError) else type(error).__name__
-        raise UnsafePathError(f"{shown} cannot be followed: {why}.") from error
-    if not target.is_relative_to(root):
-        raise UnsafePathError(f"{shown} leaves it by a symbolic link. Copy the file into the directory.")
-    return target
-
-
-def _files(path: PurePosixPath, *, root: Path, given_root: Path, keep_paths: bool) -> Iterator[LocalFile]:
-    """Give the one file that a path names, or all files below it if it is a directory."""
-    try:
-        # Opening follows no link, so whatever opens has none in its path, and there is nothing to resolve. Most files
-        # are named like that, and to resolve each took half of the time that staging takes.
-        found = _status_below(root, path)
-    except (OSError, ValueError):
-        for reached, relative in _find(path, root=root):
-            yield _local_file(reached, relative, root=root, given_root=given_root, keep_paths=keep_paths)
-    else:
-        yield _as_found(path, path, found, root=root, given_root=given_root, keep_paths=keep_paths)
-
-
-def _find(given: PurePosixPath, *, root: Path) -> Iterator[tuple[PurePosixPath, PurePosixPath]]:
-    """Yield a file, or all files below a directory: the path by which it was reached, and the one without links."""
-    # Each directory once: links between directories can make loops, and of thirty directories a thousand million.
-    reached_as: dict[PurePosixPath, PurePosixPath] = {}
-    found_file = False
-    waiting = [_without_links(given, root=root)]
-    while waiting:
-        path, relative, is_directory = waiting.pop()
-        if not is_directory:
-            found_file = True
-            yield path, relative
-            continue
-        first = reached_as.setdefault(relative, path)
-        if first is not path:
-            raise UnsafePathError(
-                f"{quoted(first)} and {quoted(path)} are one directory, by a symbolic link. Remove the link."
-            )
-        try:
-            with os.scandir(root / relative) as entries:
-                below = sorted(
-                    ((entry.name, entry.is_symlink(), entry.is_dir(follow_symlinks=False)) for entry in entries),
-                    reverse=True,
-                )
-        except OSError as error:
-            raise MissingFileError(f"The directory {quoted(path)} cannot be read: {error.strerror}.") from error
-        for name, is_link, is_directory in below:
-            # Only links are resolved: to do so at each level of a deep tree takes minutes.
-            waiting.append(
-                _without_links(path / name, root=root) if is_link else (path / name, relative / name, is_directory)
-            )
-    if not found_file:
-        raise MissingFileError(f"The directory {quoted(given)} in {quoted(root)} holds no file.")
-
-
-def _without_links(path: PurePosixPath, *, root: Path) -> tuple[PurePosixPath, PurePosixPath, bool]:
-    target = _resolve(path, root=root)
-    # os.path.isdir, because Path.is_dir raises for what is too long.
-    return path, PurePosixPath(target.relative_to(root)), os.path.isdir(target)  # noqa: PTH112
-
-
-def _local_file(
-    path: PurePosixPath, relative: PurePosixPath, *, root: Path, given_root: Path, keep_paths: bool
-) -> LocalFile:
-    try:
-        found = _status_below(root, relative)
-    except (FileNotFoundError, PermissionError) as error:
-        raise MissingFileError(f"{quoted(given_root / path)} is gone, or may not be read by this user.") from error
-    except OSError as error:
-        raise UnsafePathError(
-            f"{quoted(given_root / path)} is not a regular file, or changed just now: {error.strerror}."
-        ) from error
-    return _as_found(path, relative, found, root=root, given_root=given_root, keep_paths=keep_paths)
-
-
-def _status_below(root: Path, relative: PurePosixPath) -> os.stat_result:
-    """Look at a file through its opened descriptor, so that one that cannot be read is found out now."""
-    descriptor = open_below(root, relative)
-    try:
-        return os.fstat(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _as_found(
-    path: PurePosixPath,
-    relative: PurePosixPath,
-    found: os.stat_result,
-    *,
-    root: Path,
-    given_root: Path,
-    keep_paths: bool,
-) -> LocalFile:
-    return LocalFile(
-        name=check_file_name(path.as_posix() if keep_paths else path.name),
-        path=given_root / path,
-        root=root,
-        relative=relative,
-        size_bytes=found.st_size,
-        identity=identity_of(found),
-    )
-
-
-def refuse_equal_names(staged: Iterable[LocalFile]) -> None:
-    """Make sure that no two files would get one name.
+def root_of(
+    root: str | os.PathLike[str] | None, net_id: str | None, *, images_dir: str | os.PathLike[str] | None
+) -> Root | None:
+    """Resolve the root that a caller names, by its path or as a net's; None if there is to be none.
 
     Raises
     ------
-    InvalidIdentifierError
-        Two would; the message names both.
+    UnsafePathError
+        Both are given, or a net and no directory of nets, or the root is empty.
+    MissingFileError
+        There is no such directory.
     """
-    first: dict[str, LocalFile] = {}
-    for file in staged:
-        other = first.setdefault(file.name, file)
-        if other is not file:
-            raise InvalidIdentifierError(
-                f"{quoted(file.path)} is named twice. Name each file once."
-                if other.path == file.path
-                else f"{quoted(other.path)} and {quoted(file.path)} would both be called {quoted(file.name)} in the "
-                "resource. With keep_paths=True files keep their folders."
-            )
+    if root is not None and net_id is not None:
+        raise UnsafePathError(
+            "Give at most one of net_id (files lie in <images_dir>/<net_id>/upload) and root (the directory itself)."
+        )
+    if root is not None:
+        if not os.fspath(root):
+            raise UnsafePathError("root is empty, which would mean the current directory. Name that as '.'.")
+        return plain_root(root)
+    if net_id is None:
+        return None
+    if images_dir is None:
+        raise UnsafePathError("net_id needs the directory of all nets: Uploader(…, images_dir='/data/images').")
+    return net_root(images_dir, net_id)

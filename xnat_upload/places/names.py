@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from numbers import Integral
+from typing import Any
 
 from xnat_upload.errors import InvalidIdentifierError, quoted
 
@@ -40,12 +42,25 @@ def is_identifier(value: str) -> bool:
     return _IDENTIFIER.fullmatch(value) is not None
 
 
-def check_identifier(value: str, *, what: str) -> str:
+def decimal_text(value: object) -> Any:
+    """Give the decimal text of an integer, and anything else as it is: scan and accession IDs are often numbers.
+
+    Examples
+    --------
+    >>> decimal_text(4), decimal_text("4")
+    ('4', '4')
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        return value
+    return str(int(value))
+
+
+def check_identifier(value: str | None, *, what: str) -> str:
     """Return `value` if XNAT can hold it as an ID or label: 1 to 255 of A-Z a-z 0-9 _ -.
 
     See docs/xnat/requests.md, "IDs in a path are not decoded".
     """
-    _check_text(value, what=what)
+    value = _check_text(value, what=what)
     if not is_identifier(value):
         raise InvalidIdentifierError(
             f"The {what} {quoted(value)} cannot be one: XNAT allows 1 to 255 letters A-Z a-z, digits, '_' and '-'."
@@ -104,11 +119,14 @@ def check_file_name(name: str) -> str:
     return name
 
 
-def _check_text(value: object, *, what: str) -> None:
+def _check_text(value: object, *, what: str) -> str:
+    if value is None:
+        raise InvalidIdentifierError(f"The {what} is missing. Give it as text, such as '12345'.")
     if not isinstance(value, str):
         raise InvalidIdentifierError(
             f"The {what} {quoted(value)} is of type {type(value).__name__}. Give it as text, such as '12345'."
         )
+    return value
 
 
 def _fault_of(name: str) -> str | None:

@@ -13,10 +13,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from xnat_upload.archive.listing import Listing, StoredFile
-from xnat_upload.local.file import Fingerprint, LocalFile
+from xnat_upload.local.file import Fingerprint
+from xnat_upload.local.ignoring import LeftOut
+from xnat_upload.local.source import AnyFile
 from xnat_upload.places.hierarchy import Resource
 from xnat_upload.planning.plan import Plan
 from xnat_upload.planning.step import Action, Form, Shipment, Step
+from xnat_upload.planning.treatment import Treatment
 from xnat_upload.settings import TransferSettings
 
 # Names that mean the same to every server version when they stand in a URL: 1.6 decodes nothing
@@ -26,14 +29,15 @@ _SAFE_IN_URL = re.compile(r"[A-Za-z0-9._/-]+")
 
 def make_plan(
     resource: Resource,
-    files: Sequence[LocalFile],
+    files: Sequence[AnyFile],
     *,
     listed: Listing,
-    read: Callable[[LocalFile], Fingerprint],
-    exist_ok: bool,
-    scan_type: str | None,
+    read: Callable[[AnyFile], Fingerprint],
+    treatment: Treatment,
+    new_scan_type: str | None,
     settings: TransferSettings,
     server: str = "",
+    left_out: tuple[LeftOut, ...] = (),
 ) -> Plan:
     """Decide for each file, and divide what has to travel into requests.
 
@@ -41,30 +45,33 @@ def make_plan(
     ----------
     resource : Resource
         Where the files go.
-    files : sequence of LocalFile
+    files : sequence of AnyFile
         What the caller named.
     listed : mapping of str to StoredFile
         What the resource holds now.
     read : callable
         Reads a file and gives its fingerprint; asked only where nothing but the file's bytes can decide.
-    exist_ok : bool
-        Replace what is there and different.
-    scan_type : str or None
+    treatment : Treatment
+        How files that exist are treated.
+    new_scan_type : str or None
         Data type of the scan if it has to be created.
     settings : TransferSettings
         Limits of a request.
     server : str
         The archive's address, for links.
+    left_out : tuple of LeftOut
+        What was left out of directories, for who reads the plan.
     """
-    steps = tuple(_decide(file, listed.get(file.name), read=read, exist_ok=exist_ok) for file in files)
+    steps = tuple(_decide(file, listed.get(file.name), read=read, treatment=treatment) for file in files)
     return Plan(
         resource=resource,
-        scan_type=scan_type,
+        scan_type=new_scan_type,
         steps=steps,
         shipments=divide(steps, settings=settings),
-        exist_ok=exist_ok,
+        treatment=treatment,
         listed=listed,
         server=server,
+        left_out=left_out,
     )
 
 
@@ -82,20 +89,21 @@ def divide(steps: Iterable[Step], *, settings: TransferSettings) -> tuple[Shipme
 
 
 def _decide(
-    file: LocalFile, stored: StoredFile | None, *, read: Callable[[LocalFile], Fingerprint], exist_ok: bool
+    file: AnyFile, stored: StoredFile | None, *, read: Callable[[AnyFile], Fingerprint], treatment: Treatment
 ) -> Step:
     if stored is None:
         return Step(file, Action.SEND, "not in the resource")
-    if not exist_ok:
+    if treatment.exist_ok is False:
         return Step(file, Action.REFUSE, "in the resource already, and replacing was not asked for")
+    other = Action.REPLACE if treatment.may_replace else Action.REFUSE
     if stored.size_bytes != file.size_bytes:
-        return Step(file, Action.REPLACE, f"stored with {stored.size_bytes} bytes")
+        return Step(file, other, f"stored with {stored.size_bytes} bytes")
     if not stored.md5:
-        return Step(file, Action.REPLACE, "stored without MD5, and equal size proves nothing")
+        return Step(file, other, "stored without MD5, and equal size proves nothing")
     local = read(file)
     if stored.md5.lower() == local.md5:
         return Step(file, Action.SKIP, "stored already, same size and MD5", local)
-    return Step(file, Action.REPLACE, "stored with the same size but another MD5", local)
+    return Step(file, other, "stored with the same size but another MD5", local)
 
 
 def _batches(steps: Iterable[Step], *, form: Form, settings: TransferSettings) -> Iterable[Shipment]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from xnat_upload.archive.listing import Listing
 from xnat_upload.display.tables import aligned, first_of, readable_bytes, shown_first
 from xnat_upload.errors import AlreadyExistsError
-from xnat_upload.local.file import LocalFile
+from xnat_upload.local.ignoring import LeftOut
+from xnat_upload.local.source import AnyFile
 from xnat_upload.places.hierarchy import Resource
 from xnat_upload.planning.plan_html import plan_html
 from xnat_upload.planning.step import Action, Shipment, Step
+from xnat_upload.planning.treatment import Treatment
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -27,21 +29,29 @@ class Plan:
         One for each file, in the caller's order.
     shipments : tuple of Shipment
         The requests, one after another.
-    exist_ok : bool
-        Whether replacing was asked for.
+    treatment : Treatment
+        How files that exist are treated, and with what the rest is made.
     listed : mapping of str to StoredFile
         What the resource held when the plan was made.
     server : str
         The archive's address, for links; nothing is sent because of it.
+    left_out : tuple of LeftOut
+        What was left out of the directories that were named, by rule.
     """
 
     resource: Resource
     scan_type: str | None
     steps: tuple[Step, ...]
     shipments: tuple[Shipment, ...]
-    exist_ok: bool
+    treatment: Treatment
     listed: Listing = field(repr=False)
     server: str = ""
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def exist_ok(self) -> bool:
+        """Whether a stored file of other bytes may be replaced."""
+        return self.treatment.may_replace
 
     @property
     def refused(self) -> tuple[str, ...]:
@@ -49,7 +59,7 @@ class Plan:
         return tuple(step.file.name for step in self.steps if step.action is Action.REFUSE)
 
     @property
-    def files_to_send(self) -> frozenset[LocalFile]:
+    def files_to_send(self) -> frozenset[AnyFile]:
         """All files that will travel."""
         return frozenset(step.file for shipment in self.shipments for step in shipment.steps)
 
@@ -106,10 +116,13 @@ class Plan:
 
 def names_taken(plan: Plan) -> AlreadyExistsError:
     """Make the error for a plan whose names are in the resource already."""
+    if plan.treatment.exist_ok == "same":
+        way_out = "Their bytes differ from yours. With exist_ok=True they would be replaced."
+    else:
+        way_out = "With exist_ok='same', files of the same bytes are skipped; with exist_ok=True, others are replaced."
     return AlreadyExistsError(
         f"{first_of(plan.refused)} {'is' if len(plan.refused) == 1 else 'are'} in resource {plan.resource.label!r} of "
-        f"scan {plan.resource.scan.scan_id} already; nothing was sent. With exist_ok=True, files of the same bytes are "
-        "skipped and others replaced.",
+        f"{plan.resource.destination.scan_words} already; nothing was sent. {way_out}",
         names=plan.refused,
     )
 

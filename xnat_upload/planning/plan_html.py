@@ -25,10 +25,10 @@ def plan_html(
 ) -> str:
     """Show what would be done with each file of a plan, and why."""
     wrong = [row for row, step in enumerate(steps) if step.action is Action.REFUSE]
-    session = f"{server}{resource.scan.accession}" if server else ""
+    session, scan = f"{server}{resource.accession}" if server else "", resource.scan
     new_scan = (
-        html.line(f"Scan {html.text(resource.scan.scan_id)} does not exist yet; it would be a {html.text(scan_type)}.")
-        if scan_type
+        html.line(f"Scan {html.text(scan.scan_id)} does not exist yet; it would be a {html.text(scan_type)}.")
+        if scan_type and scan
         else ""
     )
     refused = f"{len(wrong)} refused, so nothing would be sent"

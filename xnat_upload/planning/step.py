@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from xnat_upload.local.file import Fingerprint, LocalFile
+from xnat_upload.local.file import Fingerprint
+from xnat_upload.local.source import AnyFile
 
 
 class Action(str, Enum):
@@ -38,7 +39,7 @@ class Form(str, Enum):
 class Step:
     """What is done with one file, and why; `fingerprint` if the file had to be read for that."""
 
-    file: LocalFile
+    file: AnyFile
     action: Action
     reason: str
     fingerprint: Fingerprint | None = None

@@ -46,7 +46,7 @@ def records(outcomes: Iterable[FileOutcome]) -> Iterator[dict[str, Any]]:
             "resource_id": to.resource_id,
             "name": outcome.name,
             # A path need not be Unicode; JSON and CSV must be.
-            "path": str(outcome.path).encode("utf-8", "backslashreplace").decode(),
+            "path": str(outcome.path or "").encode("utf-8", "backslashreplace").decode(),
             "url": outcome.url,
             "size_bytes": outcome.size_bytes,
             "md5": outcome.md5,

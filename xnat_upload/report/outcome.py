@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from xnat_upload.errors import XnatUploadError
-from xnat_upload.local.request import StagedRequest
-from xnat_upload.places.hierarchy import Destination
+from xnat_upload.places.destination import Destination
+from xnat_upload.places.target import Target
 from xnat_upload.planning.plan import Plan
+from xnat_upload.planning.request import StagedRequest, UploadRequest
 from xnat_upload.planning.step import Action
 
 
@@ -42,8 +45,8 @@ class FileOutcome:
         Where it went, or was to go.
     name : str
         Its name there.
-    path : pathlib.Path
-        Where it lies locally.
+    path : pathlib.Path or None
+        Where it lies locally; None if it was given as bytes or as a file object.
     url : str
         The absolute address that serves its bytes once it is stored; empty if the session was not found.
     size_bytes : int
@@ -62,7 +65,7 @@ class FileOutcome:
 
     destination: Destination
     name: str
-    path: Path
+    path: Path | None
     url: str
     size_bytes: int
     md5: str | None
@@ -116,7 +119,7 @@ def not_planned(request: StagedRequest, error: XnatUploadError) -> ResourceResul
     """Say of every file of a request that it was not sent, because no plan could be made."""
     outcomes = tuple(
         FileOutcome(
-            destination=request.destination,
+            destination=request.target.destination,
             name=file.name,
             path=file.path,
             url="",
@@ -128,5 +131,28 @@ def not_planned(request: StagedRequest, error: XnatUploadError) -> ResourceResul
             seconds=0.0,
         )
         for file in request.files
+    )
+    return ResourceResult(outcomes, error)
+
+
+def not_staged(request: UploadRequest, target: Target, error: XnatUploadError) -> ResourceResult:
+    """Say of all that a request names that it was not sent, because of what is wrong with it on this machine."""
+    files: Any = request.files
+    given = [files] if isinstance(files, (str, os.PathLike)) else list(files)
+    outcomes = tuple(
+        FileOutcome(
+            destination=target.destination,
+            name=os.fspath(each),
+            path=None if isinstance(files, Mapping) else Path(each),
+            url="",
+            size_bytes=0,
+            md5=None,
+            status=Status.NOT_SENT,
+            reason=str(error),
+            attempts=0,
+            seconds=0.0,
+        )
+        for each in given
+        if isinstance(each, (str, os.PathLike))
     )
     return ResourceResult(outcomes, error)

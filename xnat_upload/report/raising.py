@@ -18,8 +18,13 @@ from xnat_upload.report.report import Report
 _REASONS_SHOWN = 3
 
 
-def conclude(results: Sequence[ResourceResult], *, seconds: float, interrupted: bool) -> Report:
+def conclude(results: Sequence[ResourceResult], *, seconds: float, interrupted: bool, several: bool = False) -> Report:
     """Make the report, and return it if every file is in the archive.
+
+    Parameters
+    ----------
+    several : bool
+        Several uploads were asked for, be it of one: whatever is not stored is told by a report.
 
     Raises
     ------
@@ -38,23 +43,23 @@ def conclude(results: Sequence[ResourceResult], *, seconds: float, interrupted: 
         seconds=seconds,
     )
     if interrupted:
-        rest = "" if report.ok else " The same call with exist_ok=True sends the rest."
+        rest = "" if report.ok else " The same call with exist_ok='same' sends the rest."
         raise UploadInterrupted(f"The upload was interrupted: {report.summary}.{rest}", report=report)
     if not report.ok:
-        _raise(results, report)
+        _raise(results, report, several=several)
     return report
 
 
-def _raise(results: Sequence[ResourceResult], report: Report) -> NoReturn:
+def _raise(results: Sequence[ResourceResult], report: Report, *, several: bool) -> NoReturn:
     failed = [file for file in report.files if not file.ok]
     first_error = next((result.error for result in results if result.error), None)
-    if len(results) == 1 and first_error is not None:
+    if not several and first_error is not None:
         never_sent = all(file.attempts == 0 for file in report.files)
         outright = isinstance(first_error, PermissionDeniedError) and len(failed) == len(report.files)
         if never_sent or outright:
             raise first_error
     conflicts = tuple(name for result in results for name in result.conflicts)
-    if len(results) == 1 and len(conflicts) == len(failed):
+    if not several and len(conflicts) == len(failed):
         raise AlreadyExistsError(
             f"{first_of(conflicts)} {'was' if len(conflicts) == 1 else 'were'} stored by another client while this "
             "upload was under way; nothing of it was replaced.",
@@ -68,8 +73,7 @@ def _raise(results: Sequence[ResourceResult], report: Report) -> NoReturn:
         f"{first_of(names)}: {reason.rstrip('.')}." for reason, names in list(by_reason.items())[:_REASONS_SHOWN]
     )
     raise IncompleteUploadError(
-        f"{len(failed)} of {len(report.files)} files are not stored ({report.summary}). {shown} To "
-        "finish, do the same with exist_ok=True: it skips what is stored, sends what is missing and replaces what "
-        "differs.",
+        f"{len(failed)} of {len(report.files)} files are not stored ({report.summary}). {shown} To finish, do the same "
+        "with exist_ok='same': it skips what is stored, sends what is missing and replaces nothing.",
         report=report,
     ) from first_error

@@ -21,7 +21,8 @@ from typing import Protocol
 import stream_zip
 
 from xnat_upload.errors import ChangedFileError, quoted
-from xnat_upload.local.file import BLOCK_BYTES, Fingerprint, Hasher, LocalFile, fingerprint
+from xnat_upload.local.file import BLOCK_BYTES, Fingerprint, Hasher, fingerprint
+from xnat_upload.local.source import AnyFile
 from xnat_upload.planning.step import Form, Shipment, Step
 
 # XNAT keeps no times and modes of members (docs/xnat/writing-files.md, "Which zips can be read"); the earliest date
@@ -62,7 +63,7 @@ def pack(shipment: Shipment, *, large_file_bytes: int) -> tuple[Body, str]:
     """
     if shipment.form is Form.PLAIN:
         # Seen now if it has changed: once a request has begun, the archive keeps an empty file of it.
-        shipment.steps[0].file.open().close()
+        shipment.steps[0].file.check()
         return PlainBody(shipment.steps[0]), "application/octet-stream"
     zipped = ZipBody(shipment.steps, large_file_bytes=large_file_bytes)
     if shipment.form is Form.ZIP:
@@ -121,7 +122,7 @@ class ZipBody:
             return fingerprint(step.file)
         return step.fingerprint
 
-    def _member(self, file: LocalFile, known: Fingerprint | None) -> stream_zip.MemberFile:
+    def _member(self, file: AnyFile, known: Fingerprint | None) -> stream_zip.MemberFile:
         blocks: Iterable[bytes] = _hashed(file, expected=known, sent=self.sent)
         if known is None or file.size_bytes <= self._large_file_bytes:
             blocks = list(blocks)
@@ -201,7 +202,7 @@ def _read_ahead(blocks: Generator[bytes, None, None]) -> Iterator[bytes]:
 
 
 def _hashed(
-    file: LocalFile, *, expected: Fingerprint | None, sent: dict[str, Fingerprint]
+    file: AnyFile, *, expected: Fingerprint | None, sent: dict[str, Fingerprint]
 ) -> Generator[bytes, None, None]:
     """Yield a file's blocks and enter its fingerprint in `sent`; the last block leaves only if it is as planned."""
     hasher = Hasher()
@@ -214,11 +215,12 @@ def _hashed(
         sent[file.name] = hasher.fingerprint()
 
 
-def _as_expected(file: LocalFile, found: Fingerprint, expected: Fingerprint | None) -> Fingerprint:
+def _as_expected(file: AnyFile, found: Fingerprint, expected: Fingerprint | None) -> Fingerprint:
     if expected is not None and found != expected:
         raise ChangedFileError(
-            f"{quoted(file.path)} has changed since the upload was planned: expected MD5 {expected.md5}, found "
-            f"{found.md5}. Plan the upload again.",
+            f"{quoted(file.path or file.name)} has changed since the upload was planned: expected MD5 {expected.md5}, "
+            f"found {found.md5}. Plan the upload again.",
             path=file.path,
+            name=file.name,
         )
     return found

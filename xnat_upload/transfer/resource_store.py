@@ -31,14 +31,19 @@ class Creation:
 
     def ensure(self, plan: Plan) -> bool:
         """Make sure that the scan and the resource of a plan exist; True if the resource was made now."""
-        scan = plan.resource.scan
-        with self._locks.hold(scan.accession):
+        scan, treatment = plan.resource.scan, plan.treatment
+        with self._locks.hold(plan.resource.accession):
             if self._stop.is_set():
                 raise Stopped
-            if plan.scan_type is not None and scan not in self._created:
-                self._archive.create_scan(scan, scan_type=plan.scan_type)
+            if scan is not None and plan.scan_type is not None and scan not in self._created:
+                self._archive.create_scan(scan, scan_type=plan.scan_type, reason=treatment.reason)
                 self._created.add(scan)
-            return self._archive.create_resource(plan.resource)
+            return self._archive.create_resource(
+                plan.resource,
+                reason=treatment.reason,
+                resource_format=treatment.resource_format,
+                resource_content=treatment.resource_content,
+            )
 
 
 class ResourceStore:
@@ -65,7 +70,13 @@ class ResourceStore:
         plain = shipment.form is Form.PLAIN
         segment = shipment.steps[0].file.name if plain else f"xnat-upload-{secrets.token_hex(8)}.zip"
         return self._archive.put(
-            self._plan.resource, segment, body, content_type=content_type, extract=not plain, overwrite=overwrite
+            self._plan.resource,
+            segment,
+            body,
+            content_type=content_type,
+            extract=not plain,
+            overwrite=overwrite,
+            reason=self._plan.treatment.reason,
         )
 
     def listing(self) -> Listing:
@@ -82,7 +93,7 @@ class ResourceStore:
 
     def refresh_checksums(self) -> None:
         """Let the archive compute its MD5s anew, so that its listing tells what is on its disk."""
-        self._archive.refresh_checksums(self._plan.resource)
+        self._archive.refresh_checksums(self._plan.resource, reason=self._plan.treatment.reason)
 
     def url(self, name: str) -> str:
         """Give the absolute address of a file."""

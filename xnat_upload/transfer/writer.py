@@ -89,9 +89,9 @@ class Carrier:
         with self._store.hold():
             result = self._carry_out()
         logger.info(
-            "Resource %s of scan %s: %d of %d files are in the archive.",
+            "Resource %s of %s: %d of %d files are in the archive.",
             self._plan.resource.label,
-            self._plan.resource.scan.scan_id,
+            self._plan.resource.destination.scan_words,
             sum(outcome.ok for outcome in result.outcomes),
             len(result.outcomes),
         )
@@ -137,8 +137,8 @@ class Carrier:
             [step.file for step in self._plan.steps],
             listed=self._store.listing(),
             read=fingerprint,
-            exist_ok=self._plan.exist_ok,
-            scan_type=None,
+            treatment=self._plan.treatment,
+            new_scan_type=None,
             settings=self._settings,
             server=self._plan.server,
         )
@@ -310,10 +310,10 @@ class Carrier:
 
 def _change_of(step: Step, change: ChangedFileError) -> str:
     """Say how a file has changed, of which `change` may tell already; nothing if it has not."""
-    if step.file.path == change.path:
+    if step.file.name == change.name:
         return str(change)
     try:
-        step.file.open().close()
+        step.file.check()
     except ChangedFileError as another:
         return str(another)
     return ""
