@@ -15,6 +15,7 @@ from xnat_upload.cohort.threads import upload_with_threads
 from xnat_upload.errors import InvalidIdentifierError, XnatUploadError
 from xnat_upload.planning.plan import Plan
 from xnat_upload.planning.request import StagedRequest, UploadRequest
+from xnat_upload.planning.treatment import ExistOk, Treatment
 from xnat_upload.report.outcome import ResourceResult, not_planned, not_staged
 from xnat_upload.report.progress import Listener
 from xnat_upload.report.raising import conclude
@@ -75,14 +76,15 @@ class ManyCalls(WritingCalls):
         manifest: ManifestSource,
         *,
         root: str | os.PathLike[str],
-        exist_ok: bool = False,
+        exist_ok: ExistOk = False,
+        reason: str | None = None,
         client: distributed.Client | None = None,
         progress: bool | Listener | None = None,
     ) -> CohortReport:
         """Upload all that a manifest names, resources in parallel, one writer in each; a failing one stops no other.
 
-        All rows and files are checked before anything is sent. Running the same manifest again with ``exist_ok=True``
-        finishes the rest.
+        All rows and files are checked before anything is sent. Running the same manifest again with
+        ``exist_ok="same"`` finishes the rest.
 
         Parameters
         ----------
@@ -91,8 +93,11 @@ class ManyCalls(WritingCalls):
             others are kept for the report. A CSV is read as text.
         root : path
             The directory that files are relative to; with `client`, on every machine.
-        exist_ok : bool
-            Skip what is stored already with the same bytes, and replace what differs.
+        exist_ok : bool or "same"
+            False refuses names that are there already; ``"same"`` skips those of the same bytes and refuses others;
+            True skips those of the same bytes and replaces others.
+        reason : str, optional
+            Why the archive is changed, for sites that demand it.
         client : dask.distributed.Client, optional
             Spread the resources over its cluster. Each worker logs in from its own environment: ``XNAT_HOST``,
             ``XNAT_USER`` and ``XNAT_PASS``, or ``~/.netrc``.
@@ -113,16 +118,17 @@ class ManyCalls(WritingCalls):
         UploadInterrupted
             Ctrl-C; ``report`` says what is stored.
         """
+        treatment = Treatment(exist_ok=exist_ok, reason=self._reason(reason))
         rows = Manifest(manifest, root=root)
         if client is not None:
             from xnat_upload.cohort.cluster import upload_with_cluster  # dask is wanted only here
 
             return upload_with_cluster(
-                rows, client, exist_ok=exist_ok, server=self.server, settings=self.settings, progress=progress
+                rows, client, treatment=treatment, server=self.server, settings=self.settings, progress=progress
             )
         return upload_with_threads(
             rows,
-            exist_ok=exist_ok,
+            treatment=treatment,
             archive=self._archive,
             locks=self._locks,
             settings=self.settings,

@@ -77,7 +77,8 @@ def test_put_again_fails_with_one_sentence_and_succeeds_with_exist_ok(
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("Error: 'a.nii' is in resource 'SEG'")
-    assert "With --exist-ok," in err
+    assert "With --resume," in err
+    assert "with --exist-ok, others are replaced" in err
     assert len(err.splitlines()) == 1
     assert run(["put", "a.nii", *place(logged_in), "--json"]) == 1
     out, err = capfd.readouterr()

@@ -26,7 +26,7 @@ def is_readable(error: BaseException) -> bool:
 
 
 def stage(files: Files, *, root: str | os.PathLike[str], keep_paths: bool = False) -> tuple[LocalFile, ...]:
-    """Stage files of the disk below a root."""
-    found = staging.stage(files, root=plain_root(root), keep_paths=keep_paths).files
+    """Stage files of the disk below a root, whatever they are called."""
+    found = staging.stage(files, root=plain_root(root), keep_paths=keep_paths, ignore=()).files
     assert all(isinstance(file, LocalFile) for file in found)
     return cast("tuple[LocalFile, ...]", found)

@@ -14,6 +14,7 @@ import click
 from xnat_upload.archive.credentials import find_credentials
 from xnat_upload.cohort.manifest import Manifest
 from xnat_upload.errors import AuthenticationError, CarriedReport, MissingDependencyError, UploadInterrupted
+from xnat_upload.planning.treatment import ExistOk
 from xnat_upload.settings import TransferSettings
 from xnat_upload.uploader import Uploader
 
@@ -55,6 +56,7 @@ _server_option = click.option("--server", metavar="URL", help="Address of the XN
 _debug_option = click.option("--debug", is_flag=True, help="Show log and traceback.")
 _common = _options(
     click.option("--exist-ok", is_flag=True, help="Skip files that are stored already, and replace what differs."),
+    click.option("--resume", is_flag=True, help="Skip files that are stored already, and refuse what differs."),
     click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing."),
     click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
     _server_option,
@@ -96,6 +98,7 @@ def put(
     images_dir: Path | None,
     keep_paths: bool,
     exist_ok: bool,
+    resume: bool,
     dry_run: bool,
     as_json: bool,
     server: str | None,
@@ -118,7 +121,7 @@ def put(
             net_id=net,
             root=None if net is not None else root or Path(),
             keep_paths=keep_paths,
-            exist_ok=exist_ok,
+            exist_ok=_exist_ok(exist_ok, resume=resume),
         )
         if dry_run:
             click.echo(str(plan))
@@ -150,6 +153,7 @@ def cohort(
     report: Path | None,
     scheduler: str | None,
     exist_ok: bool,
+    resume: bool,
     dry_run: bool,
     as_json: bool,
     workers: int | None,
@@ -166,7 +170,9 @@ def cohort(
         raise click.UsageError(f"The directory of --report {report} does not exist.")
     with _connected(server, workers=workers) as uploader:
         try:
-            found: Report = _run_cohort(uploader, manifest, root=root, exist_ok=exist_ok, scheduler=scheduler)
+            found: Report = _run_cohort(
+                uploader, manifest, root=root, exist_ok=_exist_ok(exist_ok, resume=resume), scheduler=scheduler
+            )
         except UploadInterrupted as interruption:
             _write(interruption.report, report)
             raise
@@ -208,6 +214,12 @@ def sandbox(arguments: tuple[str, ...]) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "xnat_upload.sandbox", *arguments])  # noqa: S606
 
 
+def _exist_ok(exist_ok: bool, *, resume: bool) -> ExistOk:
+    if exist_ok and resume:
+        raise click.UsageError("--exist-ok replaces what differs, and --resume refuses it. Choose one.")
+    return "same" if resume else exist_ok
+
+
 def _connected(server: str | None, *, images_dir: Path | None = None, workers: int | None = None) -> Uploader:
     settings = TransferSettings() if workers is None else TransferSettings(workers=workers)
     user = password = None
@@ -221,7 +233,7 @@ def _connected(server: str | None, *, images_dir: Path | None = None, workers: i
     return Uploader.connect(server, user=user, password=password, images_dir=images_dir, settings=settings)
 
 
-def _run_cohort(uploader: Uploader, manifest: Path, *, root: Path, exist_ok: bool, scheduler: str | None) -> Report:
+def _run_cohort(uploader: Uploader, manifest: Path, *, root: Path, exist_ok: ExistOk, scheduler: str | None) -> Report:
     if scheduler is None:
         return uploader.upload_cohort(manifest, root=root, exist_ok=exist_ok)
     try:

@@ -29,7 +29,7 @@ try:
 except ImportError:
     sys.exit("xnat-upload needs click: pip install 'xnat-upload[cli]'")
 
-_IN_A_SHELL = {"exist_ok=True": "--exist-ok", "keep_paths=True": "--keep-paths"}
+_IN_A_SHELL = {"exist_ok='same'": "--resume", "exist_ok=True": "--exist-ok", "keep_paths=True": "--keep-paths"}
 NOT_ALL, WRONG_USE, NOT_LOGGED_IN = 1, 2, 3
 
 _WRONG_USE = (
@@ -80,7 +80,7 @@ def _show(error: BaseException, arguments: Sequence[str]) -> None:
     text = (
         str(error)
         if told
-        else "Interrupted; what is stored was not looked up. The same command with --exist-ok finishes it."
+        else "Interrupted; what is stored was not looked up. The same command with --resume finishes it."
     )
     for in_python, in_a_shell in _IN_A_SHELL.items():
         text = text.replace(in_python, in_a_shell)

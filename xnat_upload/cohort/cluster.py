@@ -31,6 +31,7 @@ from xnat_upload.cohort.session import FileResult, OpenedResource, OpenedSession
 from xnat_upload.cohort.threads import upload_manifest
 from xnat_upload.errors import InvalidManifestError, MissingDependencyError, XnatUploadError
 from xnat_upload.places.hierarchy import Accession
+from xnat_upload.planning.treatment import Treatment
 from xnat_upload.report.progress import Listener
 from xnat_upload.settings import TransferSettings
 
@@ -47,7 +48,7 @@ def upload_with_cluster(
     manifest: Manifest,
     client: distributed.Client,
     *,
-    exist_ok: bool,
+    treatment: Treatment,
     server: str,
     settings: TransferSettings,
     progress: bool | Listener | None,
@@ -65,7 +66,7 @@ def upload_with_cluster(
         raise InvalidManifestError("client= must be a dask.distributed.Client that was not made asynchronous.")
     name = f"xnat-upload-{secrets.token_hex(8)}"
     client.register_plugin(WorkerLogin(server=server, settings=settings), name=name)
-    crew = Workers(client, name=name, root=manifest.root.absolute(), exist_ok=exist_ok)
+    crew = Workers(client, name=name, root=manifest.root.absolute(), treatment=treatment)
     try:
         return upload_manifest(manifest, crew=crew, server=server, progress=progress)
     finally:
@@ -130,6 +131,7 @@ class SessionTask:
 
     login: str
     session: SessionRows
+    treatment: Treatment
 
     def __call__(self) -> tuple[OpenedSession | None, str]:
         """Open it, in the worker; return it, or why it cannot be opened."""
@@ -137,7 +139,7 @@ class SessionTask:
         if login.stop.is_set():
             return None, INTERRUPTED
         try:
-            return open_session(self.session, archive=login.archive(), locks=login.locks), ""
+            return open_session(self.session, treatment=self.treatment, archive=login.archive(), locks=login.locks), ""
         except XnatUploadError as error:
             return None, str(error)
 
@@ -152,7 +154,7 @@ class ResourceTask:
     opened: OpenedResource
     accession: Accession
     root: Path
-    exist_ok: bool
+    treatment: Treatment
 
     def __call__(self) -> tuple[tuple[Any, ...], ...]:
         """Write it, in the worker; return what became of each file."""
@@ -171,7 +173,7 @@ class ResourceTask:
             self.opened,
             self.accession,
             root=self.root,
-            exist_ok=self.exist_ok,
+            treatment=self.treatment,
             resumed=resumed,
             archive=archive,
             locks=login.locks,
@@ -184,11 +186,11 @@ class ResourceTask:
 class Workers:
     """The workers of a cluster."""
 
-    def __init__(self, client: distributed.Client, *, name: str, root: Path, exist_ok: bool) -> None:
+    def __init__(self, client: distributed.Client, *, name: str, root: Path, treatment: Treatment) -> None:
         self._client = client
         self._name = name
         self._root = root
-        self._exist_ok = exist_ok
+        self._treatment = treatment
         self._numbers = itertools.count()
         self._limit = 0
         self._counted_at = 0.0
@@ -208,7 +210,7 @@ class Workers:
         """Have a session opened."""
         # Rows are the manifest's business; only their files travel.
         resources = tuple(replace(each, rows=()) for each in session.resources)
-        task = SessionTask(self._name, replace(session, resources=resources))
+        task = SessionTask(self._name, replace(session, resources=resources), self._treatment)
         return self._submit(task, _opened)
 
     def upload(
@@ -217,7 +219,7 @@ class Workers:
         """Have the files of a resource uploaded."""
         number = next(self._numbers)
         task = ResourceTask(
-            self._name, number, replace(each, rows=()), opened, session.accession, self._root, self._exist_ok
+            self._name, number, replace(each, rows=()), opened, session.accession, self._root, self._treatment
         )
 
         def results(told: tuple[tuple[Any, ...], ...]) -> tuple[FileResult, ...]:

@@ -153,8 +153,8 @@ class CohortReport(Report):
         first = self.files[wrong[0]]
         raise IncompleteUploadError(
             f"{len(wrong)} of {len(self.files)} files of the cohort are not stored ({self.summary}). The first is "
-            f"{first.name!r} for {first.destination}: {first.reason.rstrip('.')}. With exist_ok=True, the same "
-            "manifest skips what is stored, sends what is missing and replaces what differs.",
+            f"{first.name!r} for {first.destination}: {first.reason.rstrip('.')}. With exist_ok='same', the "
+            "same manifest skips what is stored, sends what is missing and replaces nothing.",
             report=self,
         )
 

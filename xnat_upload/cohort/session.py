@@ -61,7 +61,7 @@ class OpenedSession:
     resources: tuple[OpenedResource | str, ...]
 
 
-def open_session(session: SessionRows, *, archive: Archive, locks: Locks) -> OpenedSession:
+def open_session(session: SessionRows, *, treatment: Treatment, archive: Archive, locks: Locks) -> OpenedSession:
     """Find a session, list its resources, and create what is missing for those that will be written.
 
     Raises
@@ -74,7 +74,9 @@ def open_session(session: SessionRows, *, archive: Archive, locks: Locks) -> Ope
     opened: list[OpenedResource | str] = []
     for each in session.resources:
         try:
-            opened.append(_open_resource(each, accession, scans=made, archive=archive, locks=locks))
+            opened.append(
+                _open_resource(each, accession, scans=made, treatment=treatment, archive=archive, locks=locks)
+            )
         except XnatUploadError as error:
             opened.append(str(error))
     # What it holds has been looked at, and need not travel.
@@ -88,7 +90,7 @@ def upload_resource(
     accession: Accession,
     *,
     root: Path,
-    exist_ok: bool,
+    treatment: Treatment,
     resumed: bool,
     archive: Archive,
     locks: Locks,
@@ -111,7 +113,7 @@ def upload_resource(
             stage(each.files, root=plain_root(root)).files,
             listed=opened.listed,
             read=fingerprint,
-            treatment=Treatment(exist_ok=exist_ok),
+            treatment=treatment,
             new_scan_type=None,
             settings=settings,
             server=archive.url(""),
@@ -144,20 +146,27 @@ class _OpenedStore(ResourceStore):
 
 
 def _open_resource(
-    each: ResourceRows, accession: Accession, *, scans: set[str], archive: Archive, locks: Locks
+    each: ResourceRows, accession: Accession, *, scans: set[str], treatment: Treatment, archive: Archive, locks: Locks
 ) -> OpenedResource:
     scan = Scan(accession, each.scan_id)
     resource = Resource(scan, each.resource_id)
-    listed = archive.listing(resource) if resource.was_there else {}
+    names = {Path(file).name for file in each.files}
+    listed: Listing = {}
+    if resource.was_there:
+        same = treatment.exist_ok == "same"
+        listed = archive.proven_listing(resource, names) if same else archive.listing(resource)
     may_write = not listed  # else it is seen when there is something to write
     if may_write:
         # XNAT saves the whole scan for each resource that is made in it: one at a time (docs/xnat/at-once.md, "Two
         # saves of one session").
         with locks.hold(accession):
             if each.scan_id not in scans:
-                archive.create_scan(scan, scan_type=each.scan_type or scan_type_for(accession.session_type))
+                archive.create_scan(
+                    scan,
+                    scan_type=each.scan_type or scan_type_for(accession.session_type),
+                    reason=treatment.reason,
+                )
                 scans.add(each.scan_id)
-            if not archive.create_resource(resource) and not resource.was_there:
+            if not archive.create_resource(resource, reason=treatment.reason) and not resource.was_there:
                 listed = archive.listing(resource)  # another client has made it since the session was read
-    names = {Path(file).name for file in each.files}
     return OpenedResource({name: stored for name, stored in listed.items() if name in names}, may_write=may_write)

@@ -22,6 +22,7 @@ from xnat_upload.cohort.manifest import Manifest, ResourceRows, SessionRows
 from xnat_upload.cohort.report import INTERRUPTED, CohortOutcomes, CohortReport
 from xnat_upload.cohort.session import FileResult, OpenedResource, OpenedSession, open_session, upload_resource
 from xnat_upload.errors import UploadInterrupted, XnatUploadError, quoted
+from xnat_upload.planning.treatment import Treatment
 from xnat_upload.report.outcome import Status
 from xnat_upload.report.progress import Listener, Meter, shown
 from xnat_upload.settings import TransferSettings
@@ -68,7 +69,7 @@ class Threads:
     def _open(self, session: SessionRows) -> OpenedSession:
         if self._stop.is_set():
             raise XnatUploadError(INTERRUPTED)
-        return open_session(session, **self._shared)
+        return open_session(session, treatment=self._options["treatment"], **self._shared)
 
     def upload(
         self, each: ResourceRows, opened: OpenedResource, session: OpenedSession
@@ -178,7 +179,7 @@ class _Foreman:
             results = future.result()
         except Exception as error:
             logger.warning("What became of a resource is not known: %s", error)
-            lost = f"what became of it is not known: {_told(error)} Run again with exist_ok=True."
+            lost = f"what became of it is not known: {_told(error)} Run again with exist_ok='same'."
             results = (FileResult(Status.FAILED.value, lost),) * len(each.rows)
         for row, result in zip(each.rows, results, strict=True):
             self.outcomes.enter(row, result)
@@ -229,7 +230,7 @@ def upload_manifest(
 def upload_with_threads(
     manifest: Manifest,
     *,
-    exist_ok: bool,
+    treatment: Treatment,
     archive: Archive,
     locks: Locks,
     settings: TransferSettings,
@@ -243,7 +244,7 @@ def upload_with_threads(
         As `upload_manifest`.
     """
     with ThreadPoolExecutor(max_workers=settings.workers, thread_name_prefix="xnat-upload-cohort") as pool:
-        crew = Threads(pool, archive=archive, locks=locks, settings=settings, root=manifest.root, exist_ok=exist_ok)
+        crew = Threads(pool, archive=archive, locks=locks, settings=settings, root=manifest.root, treatment=treatment)
         return upload_manifest(manifest, crew=crew, server=archive.url(""), progress=progress)
 
 
