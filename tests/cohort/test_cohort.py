@@ -84,10 +84,10 @@ def test_a_resource_that_appears_while_its_session_is_opened_is_looked_into(
         (tmp_path / name).write_bytes(b"ours")
     create = Archive.create_resource
 
-    def another_was_faster(self: Archive, resource: Resource) -> bool:
+    def another_was_faster(self: Archive, resource: Resource, **how: Any) -> bool:
         ward.put("4", "SEG", "same.nii", b"ours")
         ward.put("4", "SEG", "other.nii", b"theirs")
-        return create(self, resource)
+        return create(self, resource, **how)
 
     mocker.patch.object(Archive, "create_resource", another_was_faster)
     with ward.connect() as uploader:
