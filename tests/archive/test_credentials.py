@@ -110,13 +110,39 @@ def test_half_credentials_are_not_completed_from_elsewhere(
         "machine xnat.example password netrc-secret\n",
         "machine other.example login netrc-user password netrc-secret\n",
         "machine xnat.example login",
-        "this is no netrc",
         "",
     ],
 )
 def test_a_netrc_without_a_whole_login_for_the_host_is_none(netrc: Path, text: str) -> None:
     netrc.write_text(text)
     with pytest.raises(AuthenticationError):
+        find(SERVER)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("machine a.example login a password b\nthis s3cret is no netrc", "Line 2 of"),
+        ("\n\nmachine xnat.example login me s3cret password", "Line 3 of"),
+        ("machine xnat.example login me password s3cr\udcffet", "is no text in UTF-8"),
+    ],
+)
+def test_a_netrc_that_cannot_be_read_is_named_with_the_line_and_nothing_of_it_is_shown(
+    netrc: Path, text: str, told: str
+) -> None:
+    netrc.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(AuthenticationError) as caught:
+        find(SERVER)
+    assert told in str(caught.value)
+    assert str(netrc) in str(caught.value)
+    assert "s3cr" not in str(caught.value)
+    assert caught.value.__context__ is None
+    assert find(SERVER, user="me", password="mine").user == "me"
+
+
+def test_a_netrc_that_may_not_be_read_is_named(netrc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETRC", str(netrc.parent))
+    with pytest.raises(AuthenticationError, match="cannot be read: Is a directory"):
         find(SERVER)
 
 
@@ -136,12 +162,43 @@ def test_nothing_at_all_is_an_error_that_says_what_to_do() -> None:
         {"cookie": ""},
         {"Cookie": "JSESSION=secret"},
         {"Cookie": "\0;;=,"},
+        {"Cookie": 'JSESSIONID="secret'},
+        {"Cookie": 'JSESSIONID="a\\012secret"'},
+        {"Cookie": 'JSESSIONID="a;secret"'},
+        {"Cookie": "JSESSIONID=; other=secret"},
+        {"Cookie": "JSESSIONID=secret\r\nX: 1"},
+        {"Authorization": "Bearer secret\nX: 1"},
+        {"Authorization": "Bearer \0secret"},
+        {"Authorization": "Bearer secret\x7f"},
+        {"Authorization": "Bearer secret\u20ac"},
+        {"Authorization": b"Bearer secret"},
+        {"Authorization": None},
+        {"Authorization: Bearer secret": ""},
+        {"Authorization\n": "Bearer secret"},
+        {b"Authorization": "Bearer secret"},
+        {"": "secret", "Authorization": "Bearer secret"},
     ],
 )
 def test_headers_that_log_nobody_in_are_refused(headers: dict[str, str]) -> None:
     with pytest.raises(AuthenticationError) as caught:
         find(SERVER, headers=headers)
+    assert "secret" not in f"{caught.value} {vars(caught.value)}"
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n", " \t\n"])
+def test_a_token_read_from_a_file_may_end_with_a_line_break(end: str) -> None:
+    found = find(SERVER, headers={"Authorization": f"Bearer t{end}", "Cookie": f"JSESSIONID=ABC{end}"})
+    assert found.headers == {"Authorization": "Bearer t", "Cookie": "JSESSIONID=ABC"}
+
+
+@pytest.mark.parametrize(("user", "password"), [("me", b"secret"), (b"me", "secret"), ("me", "secret\udcfc"), (1, 2)])
+def test_a_login_that_is_no_text_is_refused_without_showing_it(user: object, password: object) -> None:
+    with pytest.raises(AuthenticationError, match="text") as caught:
+        find(SERVER, user=user, password=password)  # type: ignore[arg-type]
     assert "secret" not in str(caught.value)
+    assert caught.value.__context__ is None
 
 
 def test_the_session_travels_as_a_cookie_and_the_rest_as_headers() -> None:
@@ -206,12 +263,27 @@ def test_an_address_that_can_be_used_is_kept(given: str, kept: str) -> None:
         "https://s3cr3t@xnat.example",
         "https://@xnat.example",
         "https://user:s3/cr3t@xnat.example",
+        "https://user:cr3t",
+        "https://user:12/cr3t@xnat.example",
+        "https://user:12?cr3t@xnat.example",
+        "https:\\\\user:cr3t@xnat.example",
+        "https://user:s%40cr3t%40xnat.example",
+        "https://user%3As3cr3t%40xnat.example",
+        "https://user:s3cr3t＠xnat.example",
+        "https://xnat.example?token=cr3t",
+        "https://xnat.example/xnat?token=cr3t",
+        "https://xnat.example#access_token=cr3t",
+        "https://xnat.example/;jsessionid=cr3t",
+        "https://xnat.example/xnat;jsessionid=cr3t",
+        "https://xnat.example/data/projects;jsessionid=cr3t",
+        "https://xnat.example/app/template/Login.vm?password=cr3t",
     ],
 )
 def test_an_address_that_cannot_be_used_or_shown_is_refused(server: str) -> None:
     with pytest.raises(InvalidIdentifierError) as caught:
         check_server(server)
     assert "cr3t" not in "".join(traceback.format_exception_only(caught.value))
+    assert caught.value.__context__ is None
     assert len(str(caught.value)) < 400
 
 

@@ -12,9 +12,8 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import requests.utils
-
-from xnat_upload.archive.addresses import check_proxies
+from xnat_upload.archive.addresses import check_proxies, shown_address
+from xnat_upload.archive.netrc_file import netrc_login
 from xnat_upload.errors import AuthenticationError, InsecureTransportWarning, InvalidIdentifierError, quoted
 
 if TYPE_CHECKING:
@@ -23,6 +22,10 @@ if TYPE_CHECKING:
 
 # The path at which an XNAT lives may itself hold "data" or "app", but none that ends so or goes on like this.
 _INSIDE_AN_XNAT = re.compile(r"/(data|REST)(/(auth|JSESSION|archive|projects|experiments)(/.*)?)?$|/app/template/")
+# RFC 9110 §5.6.2 and §5.5, and RFC 6265 §4.1.1.
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,18 +58,17 @@ def find_credentials(
         raise InvalidIdentifierError("No server is named. Give its address, or set XNAT_HOST.")
     address = check_server(named)
     if headers:
-        _check_headers(headers)
-        return Credentials(server=address, headers=dict(headers))
+        return Credentials(server=address, headers=_checked_headers(headers))
     if user and password:
-        return Credentials(server=address, user=user, password=password)
+        return _login(address, user, password)
     nothing_given = user is None and password is None
     if nothing_given and (not server or env.get("XNAT_HOST", "").rstrip("/") == address):
         user = env.get("XNAT_USER") or None
         if user and env.get("XNAT_PASS"):
-            return Credentials(server=address, user=user, password=env["XNAT_PASS"])
-    netrc = requests.utils.get_netrc_auth(address)
-    if netrc and all(netrc) and password is None and user in (None, netrc[0]):
-        return Credentials(server=address, user=netrc[0], password=netrc[1])
+            return _login(address, user, env["XNAT_PASS"])
+    netrc = netrc_login(address) if password is None else None
+    if netrc and user in (None, netrc[0]):
+        return _login(address, *netrc)
     if nothing_given and env.get("XNAT_USER") and env.get("XNAT_PASS"):
         raise AuthenticationError(
             f"XNAT_USER and XNAT_PASS are those of XNAT_HOST, and are not sent to {address}. Set XNAT_HOST to this "
@@ -131,42 +133,71 @@ def check_server(server: str) -> str:
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except (ValueError, AttributeError):
         usable = False
-    if not usable or not {"?", "#"}.isdisjoint(server) or not server.isprintable() or " " in server.strip():
+    if not usable or not {"?", "#", ";"}.isdisjoint(server) or not server.isprintable() or " " in server.strip():
+        shown = shown_address(server) if isinstance(server, str) else ""
         raise InvalidIdentifierError(
-            f"The server address {quoted(server.rpartition('@')[2])} cannot be used. Give it as https://host or "
-            "https://host:port/path."
+            f"The server address {quoted(shown) if shown else 'that was given'} cannot be used. Give it as "
+            "https://host or https://host:port/path."
+        )
+    # A login in unusual spelling is one still.
+    if "@" in server or "%" in parts.netloc.rpartition("]")[2]:
+        raise InvalidIdentifierError(
+            "The server address holds a user or password, which would end up in logs. Give them as user= and password=."
         )
     if _INSIDE_AN_XNAT.search(parts.path.rstrip("/")):
         raise InvalidIdentifierError(
-            f"The server address {quoted(server)} is one inside an XNAT. Give its own, without /data, /REST or /app."
-        )
-    if "@" in parts.netloc:
-        raise InvalidIdentifierError(
-            "The server address holds a user or password, which would end up in logs. Give them as user= and password=."
+            f"The server address {quoted(shown_address(server))} is one inside an XNAT. Give its own, without /data, "
+            "/REST or /app."
         )
     return server.strip().rstrip("/")
 
 
-def _check_headers(headers: Mapping[str, str]) -> None:
-    kinds = {name.lower() for name in headers}
+def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers if they can be sent and log in, without the line break that a token read from a file has."""
+    checked: dict[str, str] = {}
+    for name, value in headers.items():
+        if not isinstance(name, str) or not isinstance(value, str) or not _HEADER_NAME.fullmatch(name):
+            raise AuthenticationError("headers= must hold the names of HTTP headers and their values, both as text.")
+        checked[name] = value.strip()
+        if not _HEADER_VALUE.fullmatch(checked[name]):
+            raise AuthenticationError(
+                f"headers= holds characters that no HTTP header can, such as a line break, in {quoted(name)}. Give the "
+                "value on one line, and encode what is beyond Latin-1."
+            )
+    kinds = {name.lower() for name in checked}
     if not kinds & {"cookie", "authorization"}:
         raise AuthenticationError(
             "headers= must hold an existing session or login: 'Cookie: JSESSIONID=…' or 'Authorization: …'."
         )
-    try:
-        "".join(headers.values()).encode("latin-1")
-    except UnicodeEncodeError:
-        raise AuthenticationError("headers= holds characters that no HTTP header can. Encode them first.") from None
-    if "cookie" in kinds and "JSESSIONID" not in _cookies(headers):
-        raise AuthenticationError("The Cookie header holds no JSESSIONID, so it is no session of an XNAT.")
+    if "cookie" in kinds:
+        cookies = _cookies(checked)
+        if not cookies.get("JSESSIONID"):
+            raise AuthenticationError("The Cookie header holds no JSESSIONID, so it is no session of an XNAT.")
+        if not all(map(_COOKIE_VALUE.fullmatch, cookies.values())):
+            raise AuthenticationError(
+                "The Cookie header holds a cookie that no server can have set: its value has quotes or other "
+                "characters that none may have. Give JSESSIONID=… alone."
+            )
+    return checked
+
+
+def _login(server: str, user: object, password: object) -> Credentials:
+    """Make sure of what HTTP would fail upon in words of its own, which hold the password."""
+    if not isinstance(user, str) or not isinstance(password, str):
+        raise AuthenticationError("User and password must be text.")
+    if any("\ud800" <= character <= "\udfff" for character in user + password):  # of an environment in Latin-1
+        raise AuthenticationError("User or password is no text in UTF-8. Set it in that encoding.")
+    return Credentials(server=server, user=user, password=password)
 
 
 def _cookies(headers: Mapping[str, str]) -> dict[str, str]:
+    """Give the cookies, but those with a message to browsers, in which XNAT itself puts what no cookie may hold."""
     text = next((value for name, value in headers.items() if name.lower() == "cookie"), "")
     try:
-        return {name: morsel.value for name, morsel in SimpleCookie(text).items()}
+        found = SimpleCookie(text)
     except CookieError:
         return {}
+    return {name: morsel.value for name, morsel in found.items() if name != "SESSION_EXPIRATION_TIME"}
 
 
 def _warn_if_insecure(server: str) -> None:
