@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -17,7 +18,7 @@ from xnat_upload import (
     MissingFileError,
 )
 from xnat_upload.cohort.manifest import Manifest
-from xnat_upload.cohort.manifest_source import text_of
+from xnat_upload.cohort.rows import text_of
 
 
 def test_all_faults_are_reported_together_with_their_rows(ward: SandboxHospital, tmp_path: Path) -> None:
@@ -167,3 +168,95 @@ def test_numbers_of_a_spreadsheet_reach_the_archive_as_written(ward: SandboxHosp
         report = uploader.upload_cohort(frame, root=tmp_path)
     assert report.ok
     assert report.files[0].destination.scan_id == "4"
+
+
+def frame_of(ward: SandboxHospital, accession_ids: Any) -> Any:
+    return pd.DataFrame([row(ward, "a.nii")]).assign(accession_id=accession_ids)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [2.0**53],
+        [float("inf")],
+        np.array([2**24], dtype="float32"),
+        np.array([2**11], dtype="float16"),
+        pd.Series([2**24], dtype="Float32").array,
+        pd.arrays.SparseArray(np.array([2**24], dtype="float32")),
+        pd.Categorical(np.array([2**24], dtype="float32")),
+        pd.Series([2**24], dtype="float32[pyarrow]").array,
+        np.array([np.float32(2**24)], dtype=object),
+    ],
+    ids=lambda cells: getattr(getattr(cells, "dtype", None), "name", str(cells)),
+)
+@pytest.mark.parametrize("kind", ["frame", "mappings", "parquet"])
+def test_an_id_that_may_have_been_rounded_is_a_fault_of_its_row(
+    ward: SandboxHospital, tmp_path: Path, kind: str, cells: Any
+) -> None:
+    """The next integer becomes the same number: it would be the session of another patient."""
+    (tmp_path / "a.nii").write_bytes(b"a")
+    frame = frame_of(ward, cells)
+    manifest: Any = frame
+    if kind == "mappings":
+        manifest = [row(ward, "a.nii", accession_id=np.asarray(cells)[0])]
+    elif kind == "parquet":
+        manifest = tmp_path / "cohort.parquet"
+        frame = frame_of(ward, np.asarray(cells)) if isinstance(cells, pd.arrays.SparseArray) else frame
+        frame.to_parquet(manifest)
+    (fault,) = faults_of(ward, manifest, tmp_path)
+    assert fault.startswith("row 0: accession_id: ")
+    assert "may have been rounded" in fault
+    assert "Read this column as text" in fault
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [2**53 + 1],
+        [2.0**53 - 1],
+        pd.Series([2**53 + 1], dtype="Int64").array,
+        np.array([2**24 - 1], dtype="float32"),
+        np.array([2**11 - 1], dtype="float16"),
+    ],
+)
+def test_a_number_that_is_exact_is_its_decimal_text(ward: SandboxHospital, tmp_path: Path, cells: Any) -> None:
+    (tmp_path / "a.nii").write_bytes(b"a")
+    manifest = Manifest(frame_of(ward, cells), root=tmp_path)
+    assert manifest.resource(0)[1] == str(int(cells[0]))
+
+
+def test_integers_beside_an_empty_cell_of_a_parquet_file_stay_what_they_are(
+    ward: SandboxHospital, tmp_path: Path
+) -> None:
+    (tmp_path / "a.nii").write_bytes(b"a")
+    frame = pd.DataFrame([row(ward, "a.nii"), row(ward, "a.nii")])
+    frame["accession_id"] = pd.Series([2**53 + 1, None], dtype="Int64")
+    frame.to_parquet(tmp_path / "cohort.parquet")
+    faults = faults_of(ward, tmp_path / "cohort.parquet", tmp_path)
+    assert faults == ["row 1: accession_id is empty."]
+
+
+@pytest.mark.parametrize("kind", ["frame", "csv", "mappings"])
+@pytest.mark.parametrize(("written", "read"), [("1.0", "1"), ("007.00", "007"), ("1", "1")])
+def test_a_scan_id_that_a_spreadsheet_has_made_a_number_is_read_as_it_was(
+    ward: SandboxHospital, tmp_path: Path, kind: str, written: str, read: str
+) -> None:
+    (tmp_path / "a.nii").write_bytes(b"a")
+    rows = [row(ward, "a.nii", scan_id=written)]
+    manifest: Any = rows
+    if kind != "mappings":
+        manifest = pd.DataFrame(rows)
+    if kind == "csv":
+        manifest.to_csv(tmp_path / "cohort.csv", index=False)
+        manifest = tmp_path / "cohort.csv"
+    assert Manifest(manifest, root=tmp_path).resource(0)[2] == read
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 5000, "a\0b", "a/" * 3000])
+def test_a_name_that_no_disk_could_hold_leaves_all_other_faults_told(
+    ward: SandboxHospital, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "a.nii").write_bytes(b"a")
+    rows = [row(ward, name), row(ward, "a.nii", scan_id="a b"), row(ward, "gone.nii"), row(ward, name, scan_id="7")]
+    faults = faults_of(ward, rows, tmp_path)
+    assert [fault.split(":")[0] for fault in faults] == ["row 0", "row 1", "row 2", "row 3"]

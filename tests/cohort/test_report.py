@@ -11,7 +11,6 @@ import pytest
 
 from tests.cohort.manifests import cohort, row
 from tests.conftest import SandboxHospital
-from xnat_upload.cohort.columns import PackedText, RepeatedText
 
 
 def test_own_columns_survive_beside_the_results_and_the_index_too(ward: SandboxHospital, tmp_path: Path) -> None:
@@ -62,12 +61,24 @@ def test_a_report_can_be_pickled_and_shows_the_same(ward: SandboxHospital, tmp_p
     assert list(again.files) == list(report.files)
 
 
-def test_columns_keep_every_text_and_little_memory() -> None:
-    packed = PackedText()
-    texts = ["", "é", "a" * 1000, "\udcff", "日本"]
-    for text in texts:
-        packed.append(text)
-    assert list(packed) == texts
-    repeated = RepeatedText(3, "")
-    repeated[2] = "x"
-    repeated[0] = "x"
+@pytest.mark.parametrize("heading", ["=HYPERLINK(1)", "+x", "-y", "@z", "'=q", "plain"])
+def test_a_heading_is_as_harmless_as_a_cell_and_comes_back_as_it_was(
+    ward: SandboxHospital, tmp_path: Path, heading: str
+) -> None:
+    (tmp_path / "a.nii").write_bytes(b"a")
+    with ward.connect() as uploader:
+        report = uploader.upload_cohort([row(ward, "a.nii") | {heading: "note"}], root=tmp_path)
+        (tmp_path / "report.csv").write_text(report.to_csv(), encoding="utf-8", newline="")
+        again = uploader.upload_cohort(tmp_path / "report.csv", root=tmp_path, exist_ok=True)
+    written = report.to_csv().splitlines()[0].split(",")
+    assert not [cell for cell in written if cell.startswith(("=", "+", "-", "@"))]
+    assert list(again.to_dataframe()[heading]) == ["note"]
+
+
+def test_a_cell_that_is_no_unicode_keeps_nobody_from_the_report(ward: SandboxHospital, tmp_path: Path) -> None:
+    (tmp_path / "half\udcff").mkdir()
+    (tmp_path / "half\udcff" / "a.nii").write_bytes(b"a")
+    with ward.connect() as uploader:
+        report = uploader.upload_cohort([row(ward, "half\udcff/a.nii", note="\udcff")], root=tmp_path)
+    assert report.ok
+    assert list(report.to_dataframe()["file"]) == ["half\udcff/a.nii"]

@@ -5,13 +5,12 @@ A row takes some forty bytes here, and its `FileOutcome` is made when it is look
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
-from xnat_upload.cohort.columns import RESULT_COLUMNS, RepeatedText
 from xnat_upload.cohort.manifest import Manifest
+from xnat_upload.cohort.rows import RESULT_COLUMNS
 from xnat_upload.cohort.session import FileResult
 from xnat_upload.errors import IncompleteUploadError
 from xnat_upload.places.destination import Destination
@@ -28,20 +27,21 @@ INTERRUPTED = "the upload was interrupted"
 
 _STATUSES = tuple(Status)
 _NOT_READ = bytes(16)  # in place of an MD5; no content is known that has this one
+_ROW = [("status", "u1"), ("reason", "O"), ("md5", "V16"), ("attempts", "u2"), ("seconds", "f4")]
 
 
 class CohortOutcomes(Sequence[FileOutcome]):
     """The outcomes of a cohort, in the order of its manifest; until it is known, a row's is "not sent"."""
 
     def __init__(self, manifest: Manifest) -> None:
-        rows = len(manifest)
+        import numpy  # with pandas, which takes longer than all the rest
+
         self._manifest = manifest
         self._session_urls: dict[tuple[str, str], str] = {}
-        self._statuses = bytearray([_STATUSES.index(Status.NOT_SENT)]) * rows
-        self._reasons = RepeatedText(rows, INTERRUPTED)
-        self._md5s = bytearray(16 * rows)
-        self._attempts = array("H", bytes(2 * rows))
-        self._seconds = array("f", bytes(4 * rows))
+        self._rows = numpy.zeros(len(manifest), dtype=_ROW)
+        self._rows["status"] = _STATUSES.index(Status.NOT_SENT)
+        self._rows["reason"] = INTERRUPTED
+        self._reasons = {INTERRUPTED: INTERRUPTED}  # few are different: each is kept once
 
     def found(self, hub_project_id: str, accession_id: str, url: str) -> None:
         """Note the address of a session."""
@@ -49,30 +49,31 @@ class CohortOutcomes(Sequence[FileOutcome]):
 
     def enter(self, row: int, result: FileResult) -> None:
         """Note what became of one row."""
-        self._statuses[row] = _STATUSES.index(Status(result.status))
-        self._reasons[row] = result.reason
         if result.size_bytes is not None:
             self._manifest.sizes_bytes[row] = result.size_bytes
-        self._md5s[16 * row : 16 * row + 16] = bytes.fromhex(result.md5) if result.md5 else _NOT_READ
-        self._attempts[row] = min(result.attempts, 0xFFFF)
-        self._seconds[row] = result.seconds
+        self._rows[row] = (
+            _STATUSES.index(Status(result.status)),
+            self._reasons.setdefault(result.reason, result.reason),
+            bytes.fromhex(result.md5) if result.md5 else _NOT_READ,
+            min(result.attempts, 0xFFFF),
+            result.seconds,
+        )
 
     def number(self, status: Status | str) -> int:
         """Count the rows of one status, without making their outcomes."""
-        return self._statuses.count(_STATUSES.index(Status(status)))
+        return int((self._rows["status"] == _STATUSES.index(Status(status))).sum())
 
     def rows(self, *statuses: Status) -> list[int]:
         """Give the rows of some statuses."""
         codes = {_STATUSES.index(status) for status in statuses}
-        return [row for row, code in enumerate(self._statuses) if code in codes]
+        return [row for row, code in enumerate(self._rows["status"].tolist()) if code in codes]
 
     def bytes_of(self, *statuses: Status) -> int:
         """Add up the sizes of the rows of some statuses."""
-        sizes = self._manifest.sizes_bytes
-        return sum(sizes[row] for row in self.rows(*statuses))
+        return self._manifest.bytes_of(self.rows(*statuses))
 
     def __len__(self) -> int:
-        return len(self._statuses)
+        return len(self._rows)
 
     @overload
     def __getitem__(self, row: int) -> FileOutcome: ...
@@ -87,7 +88,7 @@ class CohortOutcomes(Sequence[FileOutcome]):
         path = manifest.root / manifest.file(row)
         session_url = self._session_urls.get((hub_project_id, accession_id))
         resource_url = f"{session_url}/scans/{scan_id}/resources/{resource_id}"
-        md5 = self._md5s[16 * row : 16 * row + 16]
+        status, reason, md5, attempts, seconds = self._rows[row].item()
         return FileOutcome(
             destination=Destination(
                 hub_project_id=hub_project_id, accession_id=accession_id, scan_id=scan_id, resource_id=resource_id
@@ -95,12 +96,12 @@ class CohortOutcomes(Sequence[FileOutcome]):
             name=path.name,
             path=path,
             url=served_under(resource_url, path.name) if session_url else "",
-            size_bytes=manifest.sizes_bytes[row],
+            size_bytes=int(manifest.sizes_bytes[row]),
             md5=None if md5 == _NOT_READ else md5.hex(),
-            status=_STATUSES[self._statuses[row]],
-            reason=self._reasons[row],
-            attempts=self._attempts[row],
-            seconds=self._seconds[row],
+            status=_STATUSES[status],
+            reason=reason,
+            attempts=attempts,
+            seconds=seconds,
         )
 
 

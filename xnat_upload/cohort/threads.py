@@ -192,7 +192,7 @@ class _Foreman:
             self._settle(each)
 
     def _settle(self, each: ResourceRows) -> None:
-        self._settled(len(each.rows), sum(self._manifest.sizes_bytes[row] for row in each.rows))
+        self._settled(len(each.rows), self._manifest.bytes_of(each.rows))
 
 
 def upload_manifest(
@@ -209,7 +209,7 @@ def upload_manifest(
     UploadInterrupted
         Ctrl-C; ``report`` says what is stored.
     """
-    bytes_total = sum(manifest.sizes_bytes)
+    bytes_total = int(manifest.sizes_bytes.sum())
     started = time.monotonic()
     with shown(progress, bytes_total=bytes_total) as listener:
         meter = Meter(files_total=len(manifest), bytes_total=bytes_total, listener=listener)

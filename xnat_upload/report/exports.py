@@ -68,7 +68,7 @@ def csv_text(rows: Iterable[Mapping[str, Any]], columns: Iterable[str] = tuple(D
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")  # RFC 4180; any other leaves a lone CR unquoted
     columns = tuple(columns)
-    writer.writerow(columns)
+    writer.writerow(map(harmless, columns))
     writer.writerows([harmless(row[column]) for column in columns] for row in rows)
     return text.getvalue()
 
