@@ -27,12 +27,15 @@ PASSWORD = "s3cret-of-the-workers"
 
 @pytest.fixture(scope="module")
 def client(shared_sandbox: Sandbox) -> Iterator[Client]:
-    """Two worker processes of one thread each, watched by nannies, with a login in their environment alone."""
+    """Two worker processes of one thread each, watched by nannies, with a login in their environment alone.
+
+    Without an address, dask's dashboard would take port 8787, which another run of this suite may have.
+    """
     shared_sandbox.add_user("worker", PASSWORD)
     environment = {"XNAT_HOST": shared_sandbox.url, "XNAT_USER": "worker", "XNAT_PASS": PASSWORD}
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, env=environment
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", env=environment
         ) as cluster,
         Client(cluster) as found,
     ):
