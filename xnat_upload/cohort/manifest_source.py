@@ -89,4 +89,6 @@ def _of_parquet(path: Path) -> Rows:
         frame = pandas.read_parquet(path, engine="pyarrow", dtype_backend="pyarrow")
     except (pyarrow.ArrowException, OSError) as error:
         raise InvalidManifestError(f"The manifest {quoted(path)} cannot be read as Parquet: {error}") from error
-    return _of_frame(frame.reset_index([name for name in frame.index.names if name in REQUIRED]))
+    frame = frame.reset_index([name for name in frame.index.names if name in REQUIRED])
+    check_columns(list(map(str, frame.columns)))
+    return make_rows(frame, first_number=0, counted=_FROM_ZERO)

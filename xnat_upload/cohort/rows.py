@@ -81,7 +81,7 @@ def make_rows(
         codes[unread] = -1
         cells[name] = pandas.Categorical.from_codes(codes, categories=pandas.Index(texts, dtype=object))
     files = frame["file"].reset_index(drop=True)  # the caller's index stays with the frame
-    if isinstance(files.dtype, pandas.StringDtype):
+    if files.dtype != object and pandas.api.types.is_string_dtype(files.dtype):
         missing = files.isna()  # not filled in if nothing is missing: that would keep all of them twice
         missing[unread] = False
         cells["file"] = files.mask(missing, "") if missing.any() else files
