@@ -41,7 +41,7 @@ def main() -> int:
         if options.record:
             held[suite.name] = numbers.raised(held.get(suite.name), suite.package, outcomes)
             numbers.write(held)
-        for complaint in numbers.complaints(held[suite.name], outcomes):
+        for complaint in numbers.complaints(held.get(suite.name), outcomes):
             is_bad = True
             print(f"  {complaint}", flush=True)
     return int(is_bad)

@@ -30,8 +30,10 @@ def write(numbers: Mapping[str, Number]) -> None:
     FILE.write_text(json.dumps({name: vars(one) for name, one in numbers.items()}, indent=2) + "\n")
 
 
-def complaints(held: Number, outcomes: Mapping[str, bool]) -> list[str]:
+def complaints(held: Number | None, outcomes: Mapping[str, bool]) -> list[str]:
     """Say where a run falls behind what is held, and what of the list is no longer true."""
+    if held is None:
+        return ["no numbers are held of it yet; --record writes them down"]
     found = []
     passes = sum(outcomes.values())
     if len(outcomes) != held.of:

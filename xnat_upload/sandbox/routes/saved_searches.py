@@ -8,7 +8,7 @@ from lxml import etree
 
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty, stream
 from xnat_upload.sandbox.routes.request import Request
-from xnat_upload.sandbox.routes.searching import parsed_search, read_document, search_answer
+from xnat_upload.sandbox.routes.searching import parsed_search, read_document, root_of, search_answer
 from xnat_upload.sandbox.routes.tables import Cell, Table, table_answer
 from xnat_upload.sandbox.store.archive import now
 from xnat_upload.sandbox.store.records import SiteDocument
@@ -34,7 +34,7 @@ def _row(saved: SiteDocument) -> list[Cell]:
         "tag": bundle.get("tag", ""),
         "allow_diff_columns": bundle.get("allow-diff-columns", "0"),
         "secure": "1" if _is_secure(bundle) else "0",
-        "root_element_name": bundle.findtext("{*}root_element_name") or "",
+        "root_element_name": root_of(bundle),
         "users": f"{{{','.join(saved.users)}}}",
     }
     return [values.get(name, "") for name in COLUMNS]

@@ -55,7 +55,7 @@ def parsed_search(document: bytes) -> Search:
         bundle = etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError as error:
         raise Refusal(422, str(error)) from error
-    root = bundle.findtext("{*}root_element_name") or ""
+    root = root_of(bundle)
     if etree.QName(bundle).localname not in ("bundle", "stored_search", "search") or not is_known(root):
         raise Refusal(422)
     try:
@@ -73,6 +73,11 @@ def parsed_search(document: bytes) -> Search:
         )
     except UnknownFieldError as error:
         raise Refusal(500, str(error)) from error
+
+
+def root_of(bundle: etree._Element) -> str:
+    """Give the type of a search's rows, which stands in an element or an attribute."""
+    return bundle.findtext("{*}root_element_name") or bundle.get("root_element_name", "")
 
 
 def search_answer(search: Search, request: Request) -> Answer:
