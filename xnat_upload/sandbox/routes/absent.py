@@ -71,7 +71,6 @@ SITE: dict[str, str] = {
     "/services/workflows": NOTHING,
     "/status": NOTHING,
     "/user": IN_PYTHON,
-    "/users": IN_PYTHON,
     "/workflows": NOTHING,
 }
 
@@ -80,7 +79,7 @@ XAPI_INSTEAD = {"users": IN_PYTHON, "siteConfig": "Sandbox.site is the configura
 XAPI_FAMILIES = (
     "access", "anonymize", "archive", "asyncOps", "automation", "commands", "compute", "containers", "custom-fields",
     "customforms", "dicom", "dicomscp", "dicomweb", "direct-archive", "docker", "dqr", "event_tracking", "events",
-    "investigators", "legacycustomvariable", "logs", "notifications", "orchestration", "pipelines", "plugins", "prefs",
+    "investigators", "legacycustomvariable", "logs", "notifications", "orchestration", "pipelines", "prefs",
     "processors", "resources", "role", "siteConfig", "spawner", "themes", "totalCounts", "users", "validate",
     "workflows", "wrappers",
 )  # fmt: skip

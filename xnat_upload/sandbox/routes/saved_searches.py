@@ -8,7 +8,7 @@ from lxml import etree
 
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty, stream
 from xnat_upload.sandbox.routes.request import Request
-from xnat_upload.sandbox.routes.searching import parsed_search, read_document, root_of, search_answer
+from xnat_upload.sandbox.routes.searching import parsed_search, read_document, root_of, search_answer, search_bundle
 from xnat_upload.sandbox.routes.tables import Cell, Table, table_answer
 from xnat_upload.sandbox.store.archive import now
 from xnat_upload.sandbox.store.records import SiteDocument
@@ -69,9 +69,8 @@ def read_results(request: Request) -> Answer:
 
 def put_saved(request: Request) -> Answer:
     """``PUT /data/search/saved/{search}``: whoever keeps it is among those who may use and delete it."""
-    text = read_document(request)
-    parsed_search(text)
-    bundle = etree.fromstring(text)
+    # What it asks for is looked at when it is run.
+    bundle = search_bundle(read_document(request))
     name, login = request.params["search"], request.user.login
     existing = request.archive.document("search", "", name)
     if existing and login not in existing.users:

@@ -17,7 +17,10 @@ DATES = frozenset({"date", "dob", "insert_date"})
 
 PROJECT_FIELDS = {
     "ID": "ID", "NAME": "name", "SECONDARY_ID": "secondary_ID", "DESCRIPTION": "description", "KEYWORDS": "keywords",
-    "PROJECT_ACCESS": "accessibility", "INSERT_DATE": "insert_date", "INSERT_USER": "insert_user",
+    "PROJECT_ACCESS": "accessibility", "PROJECT_OWNERS": "owners", "PROJ_MR_COUNT": "mr_count",
+    "PROJ_CT_COUNT": "ct_count",
+    "PROJ_PET_COUNT": "pet_count", "PROJ_UT_COUNT": "ut_count", "INSERT_DATE": "insert_date",
+    "INSERT_USER": "insert_user",
 }  # fmt: skip
 SUBJECT_FIELDS = {
     "SUBJECT_ID": "ID", "SUBJECTID": "ID", "LABEL": "label", "SUBJECT_LABEL": "label", "PROJECT": "project",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,13 +52,8 @@ def read_document(request: Request) -> bytes:
 
 def parsed_search(document: bytes) -> Search:
     """Understand a search document; a field that its type has not is a 500, as any exception of XNAT's search is."""
-    try:
-        bundle = etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True))
-    except etree.XMLSyntaxError as error:
-        raise Refusal(422, str(error)) from error
+    bundle = search_bundle(document)
     root = root_of(bundle)
-    if etree.QName(bundle).localname not in ("bundle", "stored_search", "search") or not is_known(root):
-        raise Refusal(422)
     try:
         return Search(
             root=data_type(root).name,
@@ -75,9 +71,20 @@ def parsed_search(document: bytes) -> Search:
         raise Refusal(500, str(error)) from error
 
 
+def search_bundle(document: bytes) -> etree._Element:
+    """Parse a search document, and refuse whatever else it is."""
+    try:
+        bundle = etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True))
+    except etree.XMLSyntaxError as error:
+        raise Refusal(422, str(error)) from error
+    if etree.QName(bundle).localname not in ("bundle", "stored_search", "search") or not is_known(root_of(bundle)):
+        raise Refusal(422)
+    return bundle
+
+
 def root_of(bundle: etree._Element) -> str:
     """Give the type of a search's rows, which stands in an element or an attribute."""
-    return bundle.findtext("{*}root_element_name") or bundle.get("root_element_name", "")
+    return bundle.findtext("{*}root_element_name") or bundle.get("root_element_name") or ""
 
 
 def search_answer(search: Search, request: Request) -> Answer:
@@ -161,7 +168,10 @@ def _rows(request: Request, root: str) -> Iterable[Row]:
     with archive.lock:
         projects, subjects = list(archive.projects.values()), list(archive.subjects.values())
     if is_a(root, PROJECT):
-        return ({root: _project(one)} for one in projects if access.can_read_project(user, one))
+        counts = _counts(archive.all_sessions())
+        return (
+            {root: _project(one) | counts.get(one.id, {})} for one in projects if access.can_read_project(user, one)
+        )
     if is_a(root, SUBJECT):
         return ({root: _subject(one)} for one in subjects if can_read_item(request, one))
     sessions = (one for one in archive.all_sessions() if is_a(one.xsi_type, root) and can_read_item(request, one))
@@ -181,9 +191,19 @@ def _project(project: Project) -> dict[str, str]:
         "name": project.name,
         "secondary_ID": project.secondary_id,
         "accessibility": project.accessibility,
+        "owners": " <br/> ".join(login for login, role in project.members.items() if role == "owner"),
         "insert_date": project.insert_date,
         "insert_user": project.insert_user,
     }
+
+
+def _counts(sessions: Iterable[Session]) -> dict[str, dict[str, str]]:
+    """Count the sessions of each project, by the part of their type that columns such as PROJ_MR_COUNT show."""
+    counts: dict[str, Counter[str]] = {}
+    for session in sessions:
+        stem = session.xsi_type.partition(":")[2].removesuffix("SessionData")
+        counts.setdefault(session.project, Counter())[f"{stem}_count"] += 1
+    return {project: {name: str(number) for name, number in one.items()} for project, one in counts.items()}
 
 
 def _subject(subject: Subject) -> dict[str, str]:

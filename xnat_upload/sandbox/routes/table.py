@@ -33,7 +33,9 @@ from xnat_upload.sandbox.routes import (
     searching,
     services,
     session_writing,
+    site_config,
     subjects,
+    users,
     xapi,
 )
 from xnat_upload.sandbox.routes.answers import Answer
@@ -45,6 +47,7 @@ Handler = Callable[[Request], Answer]
 ITEM = ("text/html", "text/xml")
 LIST = ("application/json", "text/html", "text/xml")
 PLAIN = ("text/plain",)
+JSON = ("application/json",)
 FILE = ("application/json", "text/html", "text/xml", "image/jpeg")
 
 
@@ -231,16 +234,40 @@ SITE: dict[str, Noun] = {
     "/search/saved": Noun({"GET": saved_searches.list_saved}, LIST),
     "/search/elements/{element}": Noun({"GET": search.list_fields}, ("text/xml",)),
     "/search/elements": Noun({"GET": search.list_elements}, LIST),
+    "/users": Noun({"GET": users.list_users}, LIST),
     "/search": Noun({"POST": searching.post_search}, LIST),
 }
 
 # Unlike Restlet's, these match the whole path and nothing longer.
 XAPI: dict[str, Noun] = {
-    "/siteConfig/buildInfo": Noun({"GET": xapi.build_info}, ("application/json",)),
-    "/siteConfig/buildInfo/{property}": Noun({"GET": xapi.build_property}, ("application/json",)),
+    "/siteConfig": Noun({"GET": site_config.read_preferences, "POST": site_config.post_preferences}, JSON),
+    "/siteConfig/batch": Noun({"POST": site_config.post_preferences}, JSON),
+    "/siteConfig/buildInfo": Noun({"GET": xapi.build_info}, JSON),
+    "/siteConfig/buildInfo/{property}": Noun({"GET": xapi.build_property}, JSON),
+    "/siteConfig/uptime": Noun({"GET": site_config.uptime}, JSON),
+    "/siteConfig/uptime/display": Noun({"GET": site_config.uptime_display}, JSON),
+    "/siteConfig/values/{names}": Noun({"GET": site_config.read_values}, JSON),
+    "/siteConfig/{name}": Noun({"GET": site_config.read_preference, "POST": site_config.post_preference}, JSON),
+    "/plugins": Noun({"GET": site_config.list_plugins}, JSON),
+    "/plugins/{plugin}": Noun({"GET": site_config.read_plugin}, JSON),
+    "/users": Noun({"GET": users.user_names, "POST": users.post_user}, JSON),
     "/users/username": Noun({"GET": xapi.user_name}, PLAIN),
-    "/users/{username}": Noun({"GET": xapi.read_user}, ("application/json",)),
-    "/schemas": Noun({"GET": xapi.list_schemas}, ("application/json",)),
+    "/users/profiles": Noun({"GET": users.profiles}, JSON),
+    "/users/current": Noun({"GET": users.profiles}, JSON),
+    "/users/profile": Noun({"GET": users.own_profile}, JSON),
+    "/users/profile/{username}": Noun({"GET": users.profile}, JSON),
+    "/users/{username}": Noun({"GET": users.read_user, "PUT": users.put_user}, JSON),
+    "/users/{username}/enabled": Noun({"GET": users.read_flag}, JSON),
+    "/users/{username}/enabled/{flag}": Noun({"PUT": users.put_flag}, JSON),
+    "/users/{username}/verified": Noun({"GET": users.read_flag}, JSON),
+    "/users/{username}/verified/{flag}": Noun({"PUT": users.put_flag}, JSON),
+    "/users/{username}/roles": Noun({"GET": users.read_roles}, JSON),
+    "/users/{username}/roles/{role}": Noun({"PUT": users.put_role, "DELETE": users.put_role}, JSON),
+    "/users/{username}/groups": Noun(
+        {"GET": users.read_groups, "PUT": users.put_groups, "DELETE": users.put_groups}, JSON
+    ),
+    "/users/{username}/groups/{group}": Noun({"PUT": users.put_group, "DELETE": users.put_group}, JSON),
+    "/schemas": Noun({"GET": xapi.list_schemas}, JSON),
     "/schemas/{schema}": Noun({"GET": xapi.read_schema}, ("application/xml",)),
     "/schemas/{folder}/{schema}": Noun({"GET": xapi.read_schema}, ("application/xml",)),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -118,6 +119,9 @@ class Archive:
         with self.lock:
             match record:
                 case User():
+                    if not record.number:
+                        known = self.users.get(record.login)
+                        record = replace(record, number=known.number if known else self._next_user_number())
                     self.users[record.login] = record
                 case Project():
                     self.projects[record.id] = record
@@ -286,6 +290,11 @@ class Archive:
         """Draw a database key: each table counts by itself."""
         with self.lock:
             return next(self._row_ids[table])
+
+    def _next_user_number(self) -> int:
+        return next(
+            number for number in itertools.count(1) if number not in {one.number for one in self.users.values()}
+        )
 
     def next_subject_id(self) -> str:
         """Draw a global subject ID."""

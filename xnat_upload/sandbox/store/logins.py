@@ -92,7 +92,8 @@ class Logins:
         token = self.token(login)
         if token:
             valid = secrets.compare_digest(token.secret.encode(), password.encode())
-            return self._archive.users.get(token.login) if valid else None
+            owner = self._archive.users.get(token.login) if valid else None
+            return owner if owner and owner.enabled else None
         login = login.rpartition("/")[2]  # "provider/username"
         failures, since = self._failures.get(login, (0, 0.0))
         if failures >= self._archive.site.max_failed_logins and time.monotonic() - since < LOCK_OUT_SECONDS:
@@ -102,7 +103,7 @@ class Logins:
             self._failures[login] = (failures + 1, time.monotonic())
             return None
         self._failures.pop(login, None)
-        return user
+        return user if user.enabled and user.verified else None
 
     def stands_for(self, name: str, user: User) -> bool:
         """Tell whether `name` is the user's login or one of the user's tokens."""

@@ -16,14 +16,23 @@ from xnat_upload.sandbox.site import Accessibility, Role
 
 @dataclass(frozen=True, kw_only=True)
 class User:
-    """An account; a site administrator sees and changes everything."""
+    """An account; a site administrator sees and changes everything.
+
+    One that is disabled or not verified cannot log in.
+    """
 
     login: str
     password_hash: str = field(repr=False)  # see `passwords`; empty for whoever cannot log in
     site_admin: bool = False
+    number: int = 0
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    enabled: bool = True
+    verified: bool = True
 
 
-GUEST = User(login="guest", password_hash="")
+GUEST = User(login="guest", password_hash="", number=2, first_name="guest", last_name="guest")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +158,7 @@ class SiteDocument:
     `scope` is the project it belongs to, or empty; `users` are those it is kept for.
     """
 
-    kind: Literal["search", "config"]
+    kind: Literal["search", "config", "preference"]
     name: str
     text: str
     scope: str = ""
