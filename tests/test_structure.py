@@ -11,10 +11,10 @@ import inspect
 import re
 import subprocess
 import sys
-import types
 import zipfile
 from pathlib import Path
 
+import jedi
 import pytest
 
 import xnat_upload
@@ -48,19 +48,35 @@ def test_every_room_says_what_it_knows_and_what_not() -> None:
         assert re.search(r"^(Knows|The only room)", said, re.MULTILINE), room.name
 
 
-def test_all_lists_exactly_the_public_names() -> None:
-    public = [
-        name
-        for name, value in vars(xnat_upload).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType)
-    ]
-    assert xnat_upload.__all__ == sorted(public)
+def test_all_lists_exactly_the_public_names_and_type_checkers_see_the_same() -> None:
+    tree = ast.parse(Path(xnat_upload.__file__).read_text())
+    unrun = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        alias.name: f"{line.module}" for line in unrun.body if isinstance(line, ast.ImportFrom) for alias in line.names
+    }
+    assert xnat_upload.__all__ == sorted(seen)
+    for name, module in seen.items():
+        assert getattr(xnat_upload, name) is getattr(importlib.import_module(module), name)
+        assert name in dir(xnat_upload)
+
+
+def test_importing_the_package_imports_nothing_of_it() -> None:
+    program = "import sys; import xnat_upload; print(*(name for name in sys.modules if name.startswith('xnat_upload')))"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stdout.split() == ["xnat_upload"]
+
+
+def test_an_editor_completes_the_public_names() -> None:
+    completed = {each.name for each in jedi.Script("import xnat_upload\nxnat_upload.").complete()}
+    assert set(xnat_upload.__all__) <= completed
+    (signature,) = jedi.Script("from xnat_upload import Uploader\nUploader.connect(").get_signatures()
+    assert "password" in [parameter.name for parameter in signature.params]
 
 
 def test_the_version_is_that_of_the_installed_package() -> None:
     assert xnat_upload.__version__ == importlib.metadata.version("xnat-upload")
     with pytest.raises(AttributeError, match="no attribute 'version'"):
-        xnat_upload.version  # noqa: B018
+        xnat_upload.version  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_every_way_to_upload_shows_the_same_keywords() -> None:

@@ -28,8 +28,22 @@ UNCONCERNED = """
 import sys
 
 def test_nothing_is_imported():
-    assert not {"xnat_upload.sandbox", "starlette", "uvicorn", "pyxnat"} & set(sys.modules)
+    ours = {name for name in sys.modules if name.startswith("xnat_upload")}
+    assert ours == {"xnat_upload", "xnat_upload.pytest_plugin"}
+    assert not {"starlette", "uvicorn", "pyxnat", "requests", "lxml", "pandas", "numpy", "tqdm"} & set(sys.modules)
 """
+
+
+def test_the_plugin_imports_nothing_that_pytest_has_not(tmp_path: Path) -> None:
+    program = (
+        "import sys, pytest; before = set(sys.modules); import xnat_upload.pytest_plugin; "
+        "print(*(set(sys.modules) - before))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=60, check=True
+    )
+    assert set(ran.stdout.split()) == {"xnat_upload", "xnat_upload.pytest_plugin"}
 
 
 @pytest.mark.parametrize("tests", [USERS_TESTS, UNCONCERNED])
