@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from xnat_upload.sandbox.routes.actions import check_actions
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, created_address, empty, text
 from xnat_upload.sandbox.routes.documents import item_answer
 from xnat_upload.sandbox.routes.fields import ASSESSOR_FIELDS, fields_from_query, short
@@ -118,6 +119,7 @@ def put_assessor(request: Request) -> Answer:
         if existing is None:
             raise Refusal(404, "Unable to find the specified experiment.")
         return put_share(request, existing)
+    check_actions(request)
     xsi_type, given = _description(request, existing)
     if existing is None:
         return text(_made(request, project, xsi_type, given, request.params["assessor"]).id, status=201)

@@ -76,6 +76,18 @@ def _session(request: Request) -> PrearchiveSession:
     return found_session(request, params["project"], params["timestamp"], params["folder"])
 
 
+def _built_session(request: Request) -> PrearchiveSession:
+    """Find a session whose headers have been read."""
+    session = _session(request)
+    if session.status == "RECEIVING":
+        message = (
+            "The named session exists, but its XNAT session document is not available. "
+            "The session is likely invalid or incomplete."
+        )
+        raise Refusal(404, message)
+    return session
+
+
 def read_session(request: Request) -> Answer:
     """``GET …/{timestamp}/{folder}``: XML once it is built; a row as JSON; all files as a zip."""
     session = _session(request)
@@ -91,12 +103,7 @@ def read_session(request: Request) -> Answer:
         case "text/html":
             page = f"<html><body><h1>{session.folder}</h1></body></html>"
             return stream("text/html", [page.encode()])
-    if session.status == "RECEIVING":
-        message = (
-            "The named session exists, but its XNAT session document is not available. "
-            "The session is likely invalid or incomplete."
-        )
-        raise Refusal(404, message)
+    session = _built_session(request)
     return stream("text/xml", [_document(request, session).encode()])
 
 
@@ -133,7 +140,7 @@ def _text(value: str) -> str:
 def list_scans(request: Request) -> Answer:
     """``GET …/scans``."""
     with refusing():
-        found = instances_of(request.archive, _session(request))
+        found = instances_of(request.archive, _built_session(request))
     scans = {scan_id: describe_scan(instances) for scan_id, instances in found.items()}
     rows: list[list[Cell]] = [
         [scan_id, scan.xsi_type, scan.fields.get("series_description", "")] for scan_id, scan in scans.items()
@@ -142,7 +149,7 @@ def list_scans(request: Request) -> Answer:
 
 
 def _scan(request: Request) -> list[Path]:
-    found = dict(scan_files(request.archive, _session(request))).get(request.params["scan"])
+    found = dict(scan_files(request.archive, _built_session(request))).get(request.params["scan"])
     if found is None:
         raise Refusal(404)
     return found
@@ -160,7 +167,7 @@ def list_resources(request: Request) -> Answer:
     """``GET …/resources``."""
     rows: list[list[Cell]] = [
         ["scans", scan_id, "DICOM", len(paths), sum(path.stat().st_size for path in paths)]
-        for scan_id, paths in scan_files(request.archive, _session(request))
+        for scan_id, paths in scan_files(request.archive, _built_session(request))
     ]
     columns = ("category", "cat_id", "label", "file_count", "file_size")
     return table_answer(Table(columns=columns, rows=rows, with_total=False), request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from xnat_upload.sandbox.routes.actions import act_on_saved_scan, check_actions
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, created_address, empty
 from xnat_upload.sandbox.routes.documents import item_answer
 from xnat_upload.sandbox.routes.fields import SCAN_FIELDS, fields_from_query, short
@@ -120,12 +121,13 @@ def put_scan(request: Request) -> Answer:
     if existing and existing.xsi_type not in (xsi_type, ABSTRACT_SCAN_TYPE):
         raise Refusal(409, "Specified xsiType differs from existing xsiType")
     check_scan_id(scan_id)
+    check_actions(request)
     request.event_id()
-    save_scan(request, session, scan_id, xsi_type, fields)
+    act_on_saved_scan(request, save_scan(request, session, scan_id, xsi_type, fields))
     return empty()
 
 
-def save_scan(request: Request, session: Session, scan_id: str, xsi_type: str, fields: dict[str, str]) -> None:
+def save_scan(request: Request, session: Session, scan_id: str, xsi_type: str, fields: dict[str, str]) -> Scan:
     """Create or update: of two creators of one scan the second updates what the first has made."""
     fields = {path: value for path, value in fields.items() if path not in IDENTITY}
     with request.archive.lock:
@@ -133,7 +135,9 @@ def save_scan(request: Request, session: Session, scan_id: str, xsi_type: str, f
         scan = existing or Scan(
             row_id=request.archive.next_row_id("scan"), session_id=session.id, id=scan_id, xsi_type=xsi_type
         )
-        request.archive.save(replace(scan, xsi_type=xsi_type, fields={**scan.fields, **fields}))
+        scan = replace(scan, xsi_type=xsi_type, fields={**scan.fields, **fields})
+        request.archive.save(scan)
+    return scan
 
 
 def save_xml_scans(request: Request, session: Session, items: Iterable[XmlItem]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from xnat_upload.sandbox.routes.actions import act_on_saved_session, check_actions
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, created_address, empty, text
 from xnat_upload.sandbox.routes.datatypes import data_type, is_known
 from xnat_upload.sandbox.routes.fields import SESSION_FIELDS, fields_from_query
@@ -63,6 +64,7 @@ def write_session(request: Request, project: Project | None, session: Session | 
     tail = request.tail.strip("/")
     if tail and session:
         raise Refusal(400)
+    check_actions(request)
     said = described_session(request, session.xsi_type if session else "")
     if tail:
         raise Refusal(400)
@@ -71,6 +73,7 @@ def write_session(request: Request, project: Project | None, session: Session | 
     session = session or _existing(request, said, project, label)
     if session is None:
         made = _make(request, project, said, label, request.params.get("subject", ""))
+        act_on_saved_session(request, made)
         return text(made.id, status=201)
     return _change(request, project, session, said)
 
@@ -161,4 +164,5 @@ def _change(request: Request, project: Project, session: Session, said: Describe
         subject_id = _subject(request, owner, subject).id if subject else session.subject_id
         archive.save(replace(session, subject_id=subject_id, fields={**session.fields, **said.fields}))
         save_xml_scans(request, session, said.scans)
+    act_on_saved_session(request, session)
     return text(session.id)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from xnat_upload.sandbox.routes.actions import check_actions
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, created_address, empty, text
 from xnat_upload.sandbox.routes.documents import item_answer
 from xnat_upload.sandbox.routes.fields import SUBJECT_FIELDS, fields_from_query, short
@@ -81,6 +82,7 @@ def put_subject(request: Request) -> Answer:
         if existing is None:
             raise Refusal(404, "Unable to find the specified subject.")
         return put_share(request, existing)
+    check_actions(request)
     if project is None and existing is not None:
         project = request.archive.projects[existing.project]
     if project is None:

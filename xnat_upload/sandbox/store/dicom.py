@@ -122,13 +122,20 @@ def label_of(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", text)
 
 
-def read_instance(path: Path, name: str) -> Instance:
-    """Read the header of a file that was sent under `name`."""
+def check_pydicom() -> None:
+    """Raise where there is nothing to read DICOM with."""
     try:
-        import pydicom
-        from pydicom.errors import InvalidDicomError
+        import pydicom  # noqa: F401
     except ModuleNotFoundError as error:
         raise PydicomMissingError(MISSING_EXTRA) from error
+
+
+def read_instance(path: Path, name: str) -> Instance:
+    """Read the header of a file that was sent under `name`."""
+    check_pydicom()
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
     try:
         # What pydicom thinks of a header is nobody's concern here; filters are of the whole process, hence the lock.
         with WARNINGS, warnings.catch_warnings():
