@@ -24,6 +24,7 @@ are None.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +32,22 @@ from pathlib import Path
 from typing import Any, Protocol
 
 _LONGEST_QUOTE = 160
+# What moves a terminal's cursor, begins an escape, or turns the direction of what stands beside it, and half
+# characters, which cannot be printed at all.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufff9-\ufffb]"
+)
+
+
+def printable(text: str) -> str:
+    """Escape what must not reach a terminal as it is, because a server, a table or a path may say anything.
+
+    Examples
+    --------
+    >>> print(printable("a\\x1b[2Jb"))
+    a\\x1b[2Jb
+    """
+    return _UNPRINTABLE.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 
 
 def quoted(value: object) -> str:
@@ -108,7 +125,8 @@ class XnatUploadError(Exception):
         url: str | None = None,
         server_message: str | None = None,
     ) -> None:
-        super().__init__(message)
+        # The faults of a manifest are a list, with line breaks.
+        super().__init__("\n".join(map(printable, message.split("\n"))))
         self.status = status
         self.url = url
         self.server_message = server_message

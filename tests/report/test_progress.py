@@ -138,3 +138,43 @@ def test_a_bar_is_shown_by_itself_in_a_notebook_and_not_where_one_is_only_run(
     monkeypatch.setitem(sys.modules, "ipykernel", SimpleNamespace())
     with shown(None, bytes_total=10) as listener:
         assert (listener is not None) == shows
+
+
+class Broken(io.StringIO):
+    """A standard error that takes nothing any more, in one of the ways in which there is none."""
+
+    encoding = "ascii"
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        raise self._error
+
+    def flush(self) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize("progress", [True, None])
+@pytest.mark.parametrize(
+    "error",
+    [
+        BrokenPipeError(32, "Broken pipe"),
+        OSError(28, "No space left on device"),
+        ValueError("I/O operation on closed file"),
+        UnicodeEncodeError("ascii", "█", 0, 1, "ordinal not in range"),
+    ],
+)
+def test_a_bar_on_a_broken_standard_error_breaks_no_upload(
+    error: Exception, progress: bool | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Broken(error))
+    with shown(progress, bytes_total=10) as listener:
+        meter = Meter(files_total=1, bytes_total=10, listener=listener)
+        meter.moved(10)
+        meter.done(1)
+    assert caplog.records == []

@@ -38,5 +38,6 @@ def netrc_login(server: str) -> tuple[str, str] | None:
         return found[0] or found[1] or "", found[2]
     raise AuthenticationError(
         f"{where[0].upper()}{where[1:]} {why}. Mend it (machine HOST login USER password PASSWORD), or give user and "
-        "password, or set XNAT_HOST, XNAT_USER and XNAT_PASS."
+        "password, or set XNAT_HOST, XNAT_USER and XNAT_PASS.",
+        url=server,
     )

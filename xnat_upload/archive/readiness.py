@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from xnat_upload.archive.answers import table_rows
 from xnat_upload.archive.client import Archive
-from xnat_upload.errors import NotFoundError, PermissionDeniedError, ServerError, XnatUploadError, quoted
+from xnat_upload.errors import NotFoundError, PermissionDeniedError, ServerError, XnatUploadError, printable, quoted
 from xnat_upload.places.destination import check_one_project
 from xnat_upload.places.hierarchy import Accession
 
@@ -66,7 +66,7 @@ class Readiness:
             lines.append(f"accession  {self.accession.label}: {self.accession.session_type} with {holds}")
         lines += [f"unsure     {doubt}" for doubt in self.doubts]
         lines += [f"obstacle   {obstacle}" for obstacle in self.obstacles] or ["Nothing was found that would stop you."]
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
 
 def find_out(

@@ -12,6 +12,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 
 from xnat_upload.errors import (
     AuthenticationError,
@@ -49,6 +50,22 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command and return its exit status."""
+    try:
+        return _run(arguments)
+    except OSError as error:  # of the output: all others are errors of this package
+        # Python must not complain when it flushes what is left.
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+                continue
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if not isinstance(error, BrokenPipeError):  # else whoever read the output has gone
+            click.echo(f"Error: The output could not be written: {error.strerror}.", err=True)
+        return NOT_ALL
+
+
+def _run(arguments: Sequence[str]) -> int:
     from xnat_upload.cli.commands import commands
 
     try:
@@ -56,10 +73,6 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         return WRONG_USE
-    except BrokenPipeError:
-        # Whoever read the output has gone; Python must not complain when it flushes what is left.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOT_ALL
     except (XnatUploadError, click.Abort) as error:
         # click makes its own Abort of every KeyboardInterrupt, and with it of the one that carries the report.
         cause = error.__cause__ if isinstance(error, click.Abort) and error.__cause__ else error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from xnat_upload.errors import printable
+
 # Longer lists are cut: what went wrong comes first, and the whole is in the exports.
 LONGEST_TABLE = 40
 _MOST_WRONG = 200
@@ -79,7 +81,7 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Coll
         9  a
     12345  b
     """
-    table = [tuple(_on_one_line(cell) for cell in row) for row in (header, *rows)]
+    table = [tuple(printable(cell) for cell in row) for row in (header, *rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(header) - 1)]
     return [
         "  ".join(
@@ -90,12 +92,3 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Coll
         )
         for row in table
     ]
-
-
-def _on_one_line(text: str) -> str:
-    """Keep a server's words or a path from moving the cursor."""
-    return (
-        text
-        if text.isprintable()
-        else "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
-    )

@@ -6,10 +6,12 @@ import csv
 import io
 import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from xnat_upload.display.spreadsheet import harmless
+from xnat_upload.errors import printable
 from xnat_upload.report.outcome import FileOutcome, Status
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ DTYPES: Mapping[str, str] = {
 """Columns of all exports, with their types in a DataFrame."""
 
 _PIECE_ROWS = 50_000
+# What JSON need not escape, and a terminal must not see.
+_RAW = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufff9-\ufffb]")
 
 
 def records(outcomes: Iterable[FileOutcome]) -> Iterator[dict[str, Any]]:
@@ -60,17 +64,22 @@ def records(outcomes: Iterable[FileOutcome]) -> Iterator[dict[str, Any]]:
 def json_text(outcomes: Iterable[FileOutcome], *, summary: str, totals: Mapping[str, Any]) -> str:
     """Write one JSON document: a line to read, totals, and one record for each file."""
     document = {"summary": summary, "totals": dict(totals), "files": list(records(outcomes))}
-    return json.dumps(document, ensure_ascii=False, indent=2)
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    return _RAW.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def csv_text(rows: Iterable[Mapping[str, Any]], columns: Iterable[str] = tuple(DTYPES)) -> str:
-    """Write CSV with a header, in which no cell is a formula to a spreadsheet."""
+    """Write CSV with a header, in which no cell is a formula to a spreadsheet or an escape to a terminal."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")  # RFC 4180; any other leaves a lone CR unquoted
     columns = tuple(columns)
-    writer.writerow(map(harmless, columns))
-    writer.writerows([harmless(row[column]) for column in columns] for row in rows)
+    writer.writerow(map(_cell, columns))
+    writer.writerows([_cell(row[column]) for column in columns] for row in rows)
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return harmless(printable(value)) if isinstance(value, str) else value
 
 
 def data_frame(outcomes: Iterable[FileOutcome]) -> pd.DataFrame:

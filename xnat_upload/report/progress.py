@@ -6,8 +6,9 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,10 @@ def shown(progress: bool | Listener | None, *, bytes_total: int) -> Iterator[Lis
     elif sys.stderr is not None and (progress or (progress is None and bytes_total and _person_is_looking())):
         from tqdm.auto import tqdm
 
-        with tqdm(total=bytes_total, unit="B", unit_scale=True, unit_divisor=1024, desc="Uploading") as bar:
+        terminal = _Terminal(sys.stderr)
+        with tqdm(
+            total=bytes_total, unit="B", unit_scale=True, unit_divisor=1024, desc="Uploading", file=terminal
+        ) as bar:
 
             def advance(now: Progress) -> None:
                 bar.set_postfix_str(f"{now.files_done} of {now.files_total} files", refresh=False)
@@ -103,6 +107,24 @@ def shown(progress: bool | Listener | None, *, bytes_total: int) -> Iterator[Lis
             yield advance
     else:
         yield None
+
+
+class _Terminal:
+    """Standard error, as far as it takes anything: one that is full, closed or gone must not break an upload."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # UnicodeError is a ValueError
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def _person_is_looking() -> bool:
