@@ -50,6 +50,7 @@ AT_STEP: dict[Point, tuple[bytes | None, bytes]] = {
     "body-received": (NEW[:2500], OLD),
     "bytes-written": (NEW, OLD),
     "checksum-taken": (NEW, OLD),
+    "before-catalog-lock": (NEW, OLD),
     "before-catalog-write": (NEW, OLD),
     "entry-written": (NEW, NEW),
     "answer-ready": (NEW, NEW),

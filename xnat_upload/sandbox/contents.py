@@ -103,7 +103,7 @@ class Contents:
     def orphans(self, project_id: str, session_label: str, scan_id: str, label: str) -> dict[str, bytes]:
         """Give the files that have none."""
         folder, catalogued = self._folder(project_id, session_label, scan_id, label)
-        names = {file.relative_to(folder).as_posix(): file for file in files_below(folder)}
+        names = {file.relative_to(folder).as_posix(): file for file in files_below(folder, self.archive.face)}
         return {name: file.read_bytes() for name, file in names.items() if name not in catalogued}
 
     def _project(self, project_id: str) -> Project:

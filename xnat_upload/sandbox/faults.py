@@ -79,6 +79,26 @@ class RepeatRequest(Fault):
     at_once: bool = field(default=False, kw_only=True)
 
 
+@dataclass(frozen=True)
+class AnswerFalsely(Fault):
+    """Do the work, and answer with `status` as if it had failed."""
+
+    status: int = 500
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class ProxyTimeout(Fault):
+    """Answer 504 after `seconds`, as a proxy does, while the archive goes on with the request."""
+
+    seconds: float = 0
+
+
+@dataclass(frozen=True)
+class NoContent(Fault):
+    """Answer 204 in place of an empty 200, as an early build of 1.11 may do."""
+
+
 # The line breaks
 
 
@@ -256,6 +276,11 @@ class ForgetSession(Fault):
 @dataclass(frozen=True)
 class CatalogConflict(Fault):
     """Let somebody else write the catalog just before this request does."""
+
+
+@dataclass(frozen=True)
+class CatalogBusy(Fault):
+    """Have the catalog locked by somebody else for longer than the archive waits: 500 at once."""
 
 
 @dataclass(frozen=True)

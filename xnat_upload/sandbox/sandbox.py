@@ -45,8 +45,8 @@ class Sandbox:
         Further accounts without site roles: login and password.
     context_path : str
         Servlet context, such as ``/xnat``.
-    profile : {"1.8", "1.6"}
-        Which server's answers to give.
+    profile : {"1.6", "1.8", "1.10", "1.11"}
+        Which server's answers to give; see docs/sandbox.md, "Four faces".
     site : SiteSettings
         How the site is configured.
     latency_ms, bandwidth_mbps : float

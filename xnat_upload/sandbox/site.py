@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Profile = Literal["1.8", "1.6"]
-"""Whose answers are given: a current server (1.8.11), or the 1.6.4 that many hospitals still run."""
+Profile = Literal["1.6", "1.8", "1.10", "1.11"]
+"""Whose answers are given: 1.6.4, which hospitals still run; 1.8.11; 1.10.2 and later; 1.11, which is coming."""
 
 Accessibility = Literal["private", "protected", "public"]
 Role = Literal["owner", "member", "collaborator"]
@@ -44,6 +44,11 @@ class SiteSettings:
         Whether browsers must send ``XNAT_CSRF`` with what they write.
     max_failed_logins : int
         Wrong passwords after which an account is locked for an hour.
+    cookie_login : bool
+        Whether a login lives on in its cookie. If not, the cookie alone is anonymous and changes with each request
+        that logs in, as a 1.11 may do.
+    gateway_login : bool
+        Whether a gateway in front wants name and password with every request, and refuses the others itself.
     """
 
     site_id: str = "XNAT"
@@ -57,3 +62,5 @@ class SiteSettings:
     allow_non_admin_project_creation: bool = True
     enable_csrf_token: bool = True
     max_failed_logins: int = 20
+    cookie_login: bool = True
+    gateway_login: bool = False

@@ -16,7 +16,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from xnat_upload.sandbox.routes.answers import Refusal
 from xnat_upload.sandbox.routes.request import Request
 from xnat_upload.sandbox.store.extraction import gunzipped
-from xnat_upload.sandbox.store.files import Incoming
+from xnat_upload.sandbox.store.writing import Incoming
 
 IN_BODY_TYPES = frozenset({
     "application/octet-stream", "text/plain", "text/xml", "application/xml", "text/csv", "application/zip",
@@ -50,7 +50,7 @@ def incoming_files(request: Request, path: str) -> list[Incoming]:
             raise Refusal(400, _no_data(request))
         if request.body.size <= 0 and not kind:
             raise Refusal(500)  # a NullPointerException: only then is the missing type asked for its name
-        if request.body.size <= 0 and kind != ZIP:
+        if request.body.size <= 0 and not (kind == ZIP and request.face.takes_chunked_zips):
             raise Refusal(
                 500,
                 "In-body File posts must include the file directly as the body of the message; "
@@ -120,8 +120,9 @@ class _Part:
 class _Receiver:
     """Writes each file part to a temporary file; ordinary form fields are kept beside them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, part_header_bytes: int | None) -> None:
         self._folder = folder
+        self._part_header_bytes = part_header_bytes
         self._part = _Part()
         self._header: tuple[bytes, bytes] = (b"", b"")
         self.files: list[_Part] = []
@@ -154,6 +155,13 @@ class _Receiver:
         self._header = (b"", b"")
 
     def _open(self) -> None:
+        # As they stand in the body: "name: value" and a line break each.
+        size = sum(len(name) + len(value) + 4 for name, value in self._part.headers.items())
+        if self._part_header_bytes is not None and size > self._part_header_bytes:
+            raise Refusal(
+                500,
+                f"Header section has more than {self._part_header_bytes} bytes (maybe it is not properly terminated)",
+            )
         disposition = self._part.disposition
         if b"filename" in disposition:
             self._part.path = self._folder / f"upload_{uuid.uuid4().hex}.tmp"
@@ -213,7 +221,7 @@ def _received(request: Request) -> _Receiver:
     boundary = options.get(b"boundary")
     if not boundary:
         raise Refusal(500, "the request was rejected because no multipart boundary was found")
-    receiver = _Receiver(request.archive.build_folder)
+    receiver = _Receiver(request.archive.build_folder, part_header_bytes=request.face.part_header_bytes)
     parser = MultipartParser(boundary, receiver.callbacks())  # type: ignore[arg-type]
     try:
         for block in decoded(request):

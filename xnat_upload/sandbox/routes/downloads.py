@@ -8,6 +8,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from email.utils import formatdate, parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote_plus
 
@@ -124,7 +125,9 @@ def archive_answer(request: Request, resources: list[Resource]) -> Answer:
         ("content-type", kind),
         ("content-disposition", f'attachment; filename="{name}.{suffix}"'),
     )
-    return Answer(200, headers, _zipped(files) if kind == "application/zip" else _tarred(files, suffix))
+    pack = partial(_zipped, files) if kind == "application/zip" else partial(_tarred, files, suffix)
+    length = [("content-length", str(sum(map(len, pack()))))] if request.face.sizes_archives else []
+    return Answer(200, (*headers, *length), pack())
 
 
 def zip_answer(name: str, files: Iterable[tuple[str, Path]]) -> Answer:

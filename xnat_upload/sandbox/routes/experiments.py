@@ -72,6 +72,8 @@ def _session_table(request: Request, sessions: list[Session], *, project: Projec
     key = f"{root.lower()}/id"
     names = {name: name for name in KNOWN_COLUMNS}
     names |= {f"{prefix}/{name}": name for prefix in (root, "xnat:experimentData") for name in KNOWN_COLUMNS}
+    if not request.face.filters_by_label:
+        del names["label"]
     rows = filtered((_row(request, one) for one in sessions), request.query, names)
     selected, is_page = page(rows, request.query)
     columns = chosen_columns(request.query, KNOWN_COLUMNS, LIST_COLUMNS)

@@ -14,9 +14,11 @@ from xnat_upload.sandbox.routes.resources import find_resources, info_from, labe
 from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import Target, can_delete_owner, can_edit_owner, part_uri, resolve
 from xnat_upload.sandbox.store.catalog import Catalog, CatalogUnreadableError, Entry
-from xnat_upload.sandbox.store.files import Writing, matching_entry, put_files, served_path
+from xnat_upload.sandbox.store.files import matching_entry, put_files, served_path
 from xnat_upload.sandbox.store.records import Owner, Resource
 from xnat_upload.sandbox.store.resources import delete_files, entries_within
+from xnat_upload.sandbox.store.staged import UnsafeArchiveError
+from xnat_upload.sandbox.store.writing import Writing
 
 LIST_COLUMNS = ("Name", "Size", "URI", "collection", "file_tags", "file_format", "file_content", "cat_ID", "digest")
 ZIP_EXTENSIONS = ("zip", "jar", "rar", "ear", "gar", "mrb")
@@ -28,7 +30,7 @@ def file_path(request: Request) -> str:
     See docs/xnat/writing-files.md, "Names in a URL".
     """
     path = request.tail.removeprefix("/")
-    if ("%20" in path or "%2B" in path) and not request.is_old:
+    if ("%20" in path or "%2B" in path) and request.face.decodes_paths:
         return unquote_plus(path)
     return path
 
@@ -63,12 +65,14 @@ def _list(request: Request, target: Target, resources: list[Resource], folder: s
         request.query.get("locator").lower(), "URI"
     )
     columns = [location if name == "URI" else name for name in LIST_COLUMNS]
-    if request.is_old:
-        columns.remove("digest")  # a 1.6 server lists no digest at all
+    if not request.face.lists_digests:
+        columns.remove("digest")
     rows = []
     for resource in resources:
         catalog = _catalog(request, resource, is_single=is_single)
         catalog_path, reach = request.archive.catalog_path(resource), request.archive.reach(resource)
+        if request.archive.catalogs.is_read_beside_a_writer(catalog_path):
+            continue
         base = _base_uri(request, target, resource, is_single=is_single)
         for entry in catalog.entries.values():
             if not entry.uri.startswith(folder) or not _is_wanted(request, entry):
@@ -78,7 +82,7 @@ def _list(request: Request, target: Target, resources: list[Resource], folder: s
                 address = f"{catalog_path.parent}/{entry.uri}"
                 if location == "projectPath":
                     address = address.removeprefix(str(request.archive.archive_folder))
-            size = entry.size
+            size = None if request.face.lists_sizes_on_disk else entry.size
             if size is None:
                 served = served_path(reach, entry)
                 size = served.stat().st_size if served else 0
@@ -154,7 +158,7 @@ def _read(request: Request, resources: list[Resource], path: str) -> Answer:
     path, _, member = _split_member(path)
     for resource in resources:
         catalog = _catalog(request, resource, is_single=len(resources) == 1)
-        entry = matching_entry(catalog, path, unquote_plus(path))
+        entry = matching_entry(request.archive, catalog, path)
         served = served_path(request.archive.reach(resource), entry) if entry else None
         if served is not None:
             return member_answer(request, served, member) if member else file_answer(request, served)
@@ -229,6 +233,8 @@ def put_files_route(request: Request) -> Answer:
         duplicates = put_files(request.archive, owner, label, files, path, how=how)
     except UnicodeDecodeError as error:
         raise Refusal(400, "malformed input") from error
+    except UnsafeArchiveError as error:
+        raise Refusal(400, str(error)) from error
     finally:
         discard(files)
     if duplicates and not how.overwrite:
@@ -261,7 +267,7 @@ def delete_files_route(request: Request) -> Answer:
     request.disk.reached("catalog-read", path)
     entries = entries_within(catalog.entries.values(), file_path(request))
     if not entries:
-        if request.is_old:
+        if request.face.is_before_1_7:
             return empty()
         raise _NotFound(request, "No matched files")
     request.event_id()

@@ -30,9 +30,9 @@ from xnat_upload.sandbox.routes.prearchive_work import (
 from xnat_upload.sandbox.routes.request import Query, Request
 from xnat_upload.sandbox.store import access, extraction
 from xnat_upload.sandbox.store.dicom import Instance, NotDicomError, read_instance
-from xnat_upload.sandbox.store.files import Incoming
 from xnat_upload.sandbox.store.prearchive import arriving, open_session, receive, uri_of
 from xnat_upload.sandbox.store.records import PrearchiveSession
+from xnat_upload.sandbox.store.writing import Incoming
 from xnat_upload.sandbox.store.zipstream import BadArchiveError
 
 HANDLERS = ("SI", "DICOM-zip", "gradual-DICOM")

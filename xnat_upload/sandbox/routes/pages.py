@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from html import escape
 
-from xnat_upload.sandbox.routes.answers import Answer
+from xnat_upload.sandbox.routes.answers import Answer, text
 from xnat_upload.sandbox.routes.request import Request
 from xnat_upload.sandbox.store.records import GUEST
+
+
+def version(request: Request) -> Answer:
+    """``GET /data/version``, where there is no ``/xapi``."""
+    return text(request.face.version)
+
 
 HTML = (("content-type", "text/html;charset=UTF-8"),)
 

@@ -9,6 +9,7 @@ from html import escape
 from typing import Protocol
 from urllib.parse import parse_qsl
 
+from xnat_upload.sandbox.faces import Face
 from xnat_upload.sandbox.routes.answers import Refusal
 from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.disk import Disk
@@ -105,9 +106,9 @@ class Request:
         return FORMATS.get(wanted, wanted) if wanted else self.variant
 
     @property
-    def is_old(self) -> bool:
-        """Whether this site answers as a 1.6 does."""
-        return self.archive.profile == "1.6"
+    def face(self) -> Face:
+        """How the generation of this server answers."""
+        return self.archive.face
 
     @property
     def is_reading(self) -> bool:

@@ -10,10 +10,11 @@ from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import Target, can_delete_owner, can_edit_owner, resolve
 from xnat_upload.sandbox.routes.xmlbody import xml_item
 from xnat_upload.sandbox.store.catalog import CatalogUnreadableError
-from xnat_upload.sandbox.store.files import FileInfo, with_stats
+from xnat_upload.sandbox.store.files import with_stats
 from xnat_upload.sandbox.store.layout import owners_in
 from xnat_upload.sandbox.store.records import Owner, Resource
 from xnat_upload.sandbox.store.resources import create_resource, delete_resource
+from xnat_upload.sandbox.store.writing import FileInfo
 
 LIST_COLUMNS = (
     "xnat_abstractresource_id", "label", "element_name", "category", "cat_id", "cat_desc", "file_count", "file_size",

@@ -102,7 +102,7 @@ def put_scan(request: Request) -> Answer:
     name = request.params["scan"]
     existing = request.archive.scan(session, name) if session else None
     xsi_type = item.xsi_type if item else _type_from_query(request)
-    if not xsi_type and existing and not request.is_old:
+    if not xsi_type and existing and not request.face.is_before_1_7:
         xsi_type = existing.xsi_type
     if not xsi_type:
         raise Refusal(417, "Need PUT Contents")

@@ -43,14 +43,14 @@ def _resources_at(request: Request, uri: str) -> list[Resource]:
     match = ARCHIVE_URI.match(uri)
     parts = match.groupdict() if match else {}
     if not any(parts.values()):
-        raise Refusal(400, f"Malformed URI: {uri}")
+        raise Refusal(500 if request.face.is_before_1_7 else 400, f"Malformed URI: {uri}")
     project = readable_project(request, parts["project"]) if parts["project"] else None
     subject = readable_subject(request, parts["subject"], project) if parts["subject"] else None
     session = readable_session(request, parts["experiment"], project) if parts["experiment"] else None
     archive = request.archive
     if parts["experiment"]:
         if session is None:
-            raise Refusal(400, f"Malformed URI: {uri}")
+            raise Refusal(500 if request.face.is_before_1_7 else 400, f"Malformed URI: {uri}")
         if parts["kind"]:
             named = PART_FINDERS[parts["kind"]](request, session, parts["part"])
             owners = [owner_of(one, parts["direction"] or "out") for one in named]
@@ -64,6 +64,6 @@ def _resources_at(request: Request, uri: str) -> list[Resource]:
     elif project:
         found = archive.resources_of(Owner("projects", project.id))
     else:
-        raise Refusal(400, f"Malformed URI: {uri}")
+        raise Refusal(500 if request.face.is_before_1_7 else 400, f"Malformed URI: {uri}")
     label = parts["resource"]
     return [one for one in found if label is None or label in (one.label, str(one.id))]

@@ -41,6 +41,8 @@ def list_subjects(request: Request) -> Answer:
         rows = [_row(one, one.label) for one in everything if can_read_item(request, one)]
     known = [*LIST_COLUMNS, *SUBJECT_FIELDS]
     names = {name: name for name in known} | {f"xnat:subjectData/{name}": name for name in known}
+    if not request.face.filters_by_label:
+        del names["label"]
     selected, is_page = page(filtered(rows, request.query, names), request.query)
     columns = [*chosen_columns(request.query, known, LIST_COLUMNS), "URI"]
     cells = [[row.get(name, "") for name in columns] for row in selected]

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from xnat_upload.sandbox.faces import Face
 from xnat_upload.sandbox.routes import (
     assessors,
     experiments,
@@ -40,7 +41,6 @@ from xnat_upload.sandbox.routes import (
 )
 from xnat_upload.sandbox.routes.answers import Answer
 from xnat_upload.sandbox.routes.request import Request
-from xnat_upload.sandbox.site import Profile
 
 Handler = Callable[[Request], Answer]
 
@@ -277,9 +277,9 @@ PAGES: dict[str, Noun] = {
 }
 
 
-def archive_routes(profile: Profile) -> dict[str, Noun]:
+def archive_routes(face: Face) -> dict[str, Noun]:
     """Give the routes that exist under ``/data`` and under ``/data/archive``."""
-    if profile != "1.6":
+    if not face.is_before_1_7:
         return ARCHIVE
     reading = {method: handler for method, handler in FILES.handlers.items() if method == "GET"}
     short = "/projects/{project}/experiments/{experiment}/resources"
@@ -292,3 +292,8 @@ def archive_routes(profile: Profile) -> dict[str, Noun]:
         short: Noun({"GET": resources.list_resources}, LIST),
         "/experiments/{experiment}": Noun(undeletable, ITEM, tailed=EXPERIMENT.tailed),
     }
+
+
+def site_routes(face: Face) -> dict[str, Noun]:
+    """Give the routes of the site itself, which exist only under ``/data``."""
+    return {**SITE, "/version": Noun({"GET": pages.version}, PLAIN)} if face.has_version_route else SITE

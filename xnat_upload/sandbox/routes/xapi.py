@@ -12,7 +12,6 @@ from xnat_upload.sandbox.routes.spring import json_answer, not_found, string_ans
 from xnat_upload.sandbox.routes.xapi_schemas import NAMES, schema_document
 
 BUILD_INFO = {
-    "version": "1.8.11",
     **dict.fromkeys(
         ("buildNumber", "buildDate", "sha", "isDirty", "branch", "shaFull", "commit", "timestamp", "tag", "hostName"),
         "Unknown",
@@ -22,12 +21,13 @@ BUILD_INFO = {
 
 def build_info(request: Request) -> Answer:
     """``GET /xapi/siteConfig/buildInfo``: open to all (docs/xnat/logging-in.md, "Which version answers")."""
-    return json_answer(BUILD_INFO)
+    return json_answer({**BUILD_INFO, "version": request.face.version})
 
 
 def build_property(request: Request) -> Answer:
     """``GET /xapi/siteConfig/buildInfo/{property}``: for users only; a property nobody knows is an empty 200."""
-    return string_answer(BUILD_INFO.get(request.params["property"], ""), "application/json")
+    properties = {**BUILD_INFO, "version": request.face.version}
+    return string_answer(properties.get(request.params["property"], ""), "application/json")
 
 
 def user_name(request: Request) -> Answer:

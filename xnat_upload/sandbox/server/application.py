@@ -1,6 +1,6 @@
 """The stations of a request, from the socket inwards.
 
-record → link → faults → firewall → context path → login → route
+record → link → faults → gateway → firewall → context path → login → route
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from xnat_upload.sandbox.injection import FaultPlan
 from xnat_upload.sandbox.routes import absent
 from xnat_upload.sandbox.routes.absent import most_specific_first
 from xnat_upload.sandbox.routes.answers import Answer
-from xnat_upload.sandbox.routes.table import PAGES, SITE, XAPI, Noun, archive_routes
+from xnat_upload.sandbox.routes.table import PAGES, XAPI, Noun, archive_routes, site_routes
 from xnat_upload.sandbox.server.authentication import Authentication
 from xnat_upload.sandbox.server.dispatch import Absent, Dispatcher, outside, unknown_route
 from xnat_upload.sandbox.server.faulting import Faulting
 from xnat_upload.sandbox.server.firewall import Firewall
+from xnat_upload.sandbox.server.gateway import Gateway
 from xnat_upload.sandbox.server.link import Link, Linked
 from xnat_upload.sandbox.server.recording import Recorder, Recording
 from xnat_upload.sandbox.server.sending import send_answer
@@ -42,10 +43,11 @@ def build_application(
     app: ASGIApp = _router(dispatcher, archive)
     app = Authentication(app, archive=archive, logins=logins, cookie_path=context_path or "/")
     app = ContextPath(app, context_path=context_path)
-    app = Firewall(app, profile=archive.profile)
+    app = Firewall(app, face=archive.face)
+    app = Gateway(app, archive=archive, logins=logins)
     app = Faulting(app, plan=faults)
     app = Linked(app, link=link)
-    return Recording(app, recorder=recorder)
+    return Recording(app, recorder=recorder, face=archive.face)
 
 
 def _router(dispatcher: Dispatcher, archive: Archive) -> Router:
@@ -58,15 +60,15 @@ def _router(dispatcher: Dispatcher, archive: Archive) -> Router:
     def whole(nouns: Mapping[str, Noun]) -> list[BaseRoute]:
         return [Route(template, dispatcher.endpoint(noun)) for template, noun in nouns.items()]
 
-    items = archive_routes(archive.profile)
+    items = archive_routes(archive.face)
     # Archive routes exist twice, as X and /archive/X; those of the site do not (docs/xnat/requests.md, "Prefixes and
     # routing").
     doubled = tailed(items, absent.ARCHIVE)
-    everything = tailed({**items, **SITE}, {**absent.ARCHIVE, **absent.SITE})
+    everything = tailed({**items, **site_routes(archive.face)}, {**absent.ARCHIVE, **absent.SITE})
     mounts: list[BaseRoute] = []
     for servlet in ("/data", "/REST"):
         mounts += [Mount(f"{servlet}/archive", doubled), Mount(servlet, everything)]
-    if archive.profile != "1.6":
+    if archive.face.has_xapi:
         families = [
             Route(f"{family}{{tail:path}}", Absent(f"/xapi{family}", instead))
             for family, instead in absent.XAPI.items()

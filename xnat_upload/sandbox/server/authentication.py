@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 import time
+from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -23,11 +24,6 @@ from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.logins import HttpSession, Logins
 from xnat_upload.sandbox.store.records import GUEST
 
-LOGIN_FAILED = (
-    "Your login attempt failed because the username and password combination you provided was invalid or your "
-    "user already has the maximum number of user sessions open. After {limit} failed login attempts, your user "
-    "account will be locked."
-)
 OPEN_PATHS = re.compile(
     r"/(data|REST)/(JSESSION[^/]*$|services/auth|services/sendemailverification)"
     r"|/xapi/siteConfig/(buildInfo|siteId|siteUrl|siteHome|siteLogoPath)$"
@@ -105,15 +101,30 @@ class Authentication:
             return None, error_vm_page("Invalid basic authentication token")
         if not name:
             return known, None
+        if not self._archive.site.cookie_login:
+            return self._for_this_request(name, password, known)
         # With a living session the password is not even looked at (docs/xnat/logging-in.md, "Basic credentials").
         if known and known.user and self._logins.stands_for(name, known.user):
             return known, None
         user = self._logins.authenticate(name, password)
         session = self._logins.open(user) if user else None
-        if session is None:
-            limit = self._archive.site.max_failed_logins
-            return None, tomcat_page(401, LOGIN_FAILED.format(limit=limit))
-        return session, None
+        return session, None if session else self._login_failed()
+
+    def _for_this_request(
+        self, name: str, password: str, known: HttpSession | None
+    ) -> tuple[HttpSession | None, Answer | None]:
+        """Log in without remembering it: the session stays anonymous, and gets another ID against fixation."""
+        user = self._logins.authenticate(name, password)
+        if user is None:
+            return None, self._login_failed()
+        if known:
+            self._logins.close(known.id)
+        session = self._logins.open(None)
+        assert session is not None  # only a user can have too many sessions
+        return replace(session, user=user), None
+
+    def _login_failed(self) -> Answer:
+        return tomcat_page(401, self._archive.face.login_failed.format(limit=self._archive.site.max_failed_logins))
 
     def _admit(self, path: str, headers: Headers, session: HttpSession) -> Answer | None:
         if session.user or not self._archive.site.require_login or OPEN_PATHS.match(path):

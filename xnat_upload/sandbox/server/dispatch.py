@@ -93,7 +93,7 @@ class Dispatcher:
             http_session=scope["http_session"],
             archive=self._archive,
             logins=self._logins,
-            disk=FaultyDisk(self._holds, exchange.faults, exchange.abort),
+            disk=FaultyDisk(self._holds, exchange.faults, exchange.abort, catalog_busy=self._archive.face.catalog_busy),
             context_path=self._context_path,
         )
 

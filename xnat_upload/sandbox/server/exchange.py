@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from xnat_upload.sandbox.faces import Face
 from xnat_upload.sandbox.faults import Fault
 from xnat_upload.sandbox.store.records import User
 
@@ -23,6 +24,7 @@ class Exchange:
 
     abort: Abort
     record: Callable[[int | None], None]
+    face: Face
     user: User | None = None
     session_id: str | None = None
     faults: list[Fault] = field(default_factory=list)

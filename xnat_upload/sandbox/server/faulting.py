@@ -10,13 +10,16 @@ from typing import IO
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xnat_upload.sandbox.faults import (
+    AnswerFalsely,
     AnswerLate,
     AnswerPage,
     DropAfter,
     DropBefore,
     DropDuring,
     LoseAnswer,
+    NoContent,
     OddAnswer,
+    ProxyTimeout,
     Refuse,
     RepeatRequest,
     SlowLink,
@@ -29,6 +32,12 @@ from xnat_upload.sandbox.server.odd_answers import OddSending
 from xnat_upload.sandbox.server.sending import send_answer
 
 SPOOL_BYTES = 1 << 20
+TIMED_OUT = Answer(
+    504,
+    (("content-type", "text/html"), ("server", "nginx")),
+    b"<html>\r\n<head><title>504 Gateway Time-out</title></head>\r\n<body>\r\n"
+    b"<center><h1>504 Gateway Time-out</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n",
+)
 
 
 class Faulting:
@@ -45,6 +54,7 @@ class Faulting:
         abort = exchange.abort
         odd: OddSending | None = None
         repeated: RepeatRequest | None = None
+        patience: float | None = None
         for fault in exchange.faults:
             match fault:
                 case DropBefore():
@@ -76,26 +86,38 @@ class Faulting:
                     send = odd.collect
                 case RepeatRequest():
                     repeated = fault
+                case ProxyTimeout():
+                    patience = fault.seconds
+                case AnswerFalsely():
+                    false = status_page(fault.status, fault.message)
+                    send = _answering(false, scope, send)
+                case NoContent():
+                    send = _without_content(send)
                 case SlowLink():
                     link = Link(latency_ms=fault.latency_ms, bandwidth_mbps=fault.bandwidth_mbps)
                     await link.delay()
                     receive, send = link.slowed_receive(receive), link.slowed_send(send)
-        if repeated:
+        if patience is not None:
+            await self._abandoned(scope, receive, send, after_seconds=patience)
+        elif repeated:
             await self._twice(scope, receive, send, at_once=repeated.at_once)
         else:
             await self.app(scope, receive, send)
         if odd:
             await odd.finish()
 
-    async def _twice(self, scope: Scope, receive: Receive, send: Send, *, at_once: bool) -> None:
-        async def nobody_listens(message: Message) -> None:
-            pass
-
+    async def _abandoned(self, scope: Scope, receive: Receive, send: Send, *, after_seconds: float) -> None:
+        """Give up as a proxy does that has passed the whole request on; the archive does not hear of it."""
         with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as body:
-            while (message := await receive())["type"] != "http.disconnect":
-                body.write(message.get("body", b""))
-                if not message.get("more_body", False):
-                    break
+            await _receive_whole(receive, body)
+            task = asyncio.ensure_future(self.app({**scope, "connection": _Proxy()}, _replayed(body), _nobody_listens))
+            await asyncio.wait({task}, timeout=after_seconds)
+            await send_answer(TIMED_OUT, scope, _nothing_more, send)
+            await task
+
+    async def _twice(self, scope: Scope, receive: Receive, send: Send, *, at_once: bool) -> None:
+        with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as body:
+            await _receive_whole(receive, body)
             is_complete = False
 
             async def noted_send(message: Message) -> None:
@@ -104,7 +126,7 @@ class Faulting:
                 await send(message)
 
             # Stations write into the scope what they have found, so that each gets one of its own.
-            first = self.app({**scope, "connection": _Proxy()}, _replayed(body), nobody_listens)
+            first = self.app({**scope, "connection": _Proxy()}, _replayed(body), _nobody_listens)
             second = self.app({**scope, "connection": _Proxy()}, _replayed(body), noted_send)
             if at_once:
                 await asyncio.gather(first, second)
@@ -113,6 +135,21 @@ class Faulting:
                 await second
             if not is_complete:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _receive_whole(receive: Receive, body: IO[bytes]) -> None:
+    while (message := await receive())["type"] != "http.disconnect":
+        body.write(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
+
+
+async def _nothing_more() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def _nobody_listens(message: Message) -> None:
+    pass
 
 
 class _Proxy:
@@ -166,6 +203,27 @@ def _silent(abort: Abort, *, reset: bool) -> Callable[[Message], Awaitable[None]
         abort(reset=reset)
 
     return silent_send
+
+
+def _answering(answer: Answer, scope: Scope, send: Send) -> Send:
+    """Send `answer` in place of the one that comes."""
+
+    async def false_send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send_answer(answer, scope, _nothing_more, send)
+
+    return false_send
+
+
+def _without_content(send: Send) -> Send:
+    async def send_204(message: Message) -> None:
+        is_empty = (b"content-length", b"0") in message.get("headers", ())
+        if message["type"] == "http.response.start" and message["status"] == 200 and is_empty:
+            headers = [one for one in message["headers"] if one != (b"content-length", b"0")]
+            message = {**message, "status": 204, "headers": headers}
+        await send(message)
+
+    return send_204
 
 
 def _late(send: Send, seconds: float) -> Send:

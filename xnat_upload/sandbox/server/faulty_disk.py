@@ -10,17 +10,28 @@ from pathlib import Path, PurePath
 
 import anyio.from_thread
 
-from xnat_upload.sandbox.faults import CatalogConflict, DiskFull, DropAt, Fault, FlipByte, KillAt, StoreFewer
+from xnat_upload.sandbox.faults import (
+    CatalogBusy,
+    CatalogConflict,
+    DiskFull,
+    DropAt,
+    Fault,
+    FlipByte,
+    KillAt,
+    StoreFewer,
+)
 from xnat_upload.sandbox.server.exchange import Abort
+from xnat_upload.sandbox.store.catalog import CatalogBusyError
 from xnat_upload.sandbox.store.disk import Disk, HoldPoints, KilledError, Point
 
 
 class FaultyDisk(Disk):
     """A disk on which the bytes and steps of one request fare as its faults say."""
 
-    def __init__(self, holds: HoldPoints, faults: Iterable[Fault], abort: Abort) -> None:
+    def __init__(self, holds: HoldPoints, faults: Iterable[Fault], abort: Abort, *, catalog_busy: str) -> None:
         super().__init__(holds)
         self._abort = abort
+        self._busy = catalog_busy if any(isinstance(fault, CatalogBusy) for fault in faults) else ""
         self._flip = any(isinstance(fault, FlipByte) for fault in faults)
         self._missing = sum(fault.bytes_missing for fault in faults if isinstance(fault, StoreFewer))
         self._room = min((fault.after_bytes for fault in faults if isinstance(fault, DiskFull)), default=None)
@@ -57,6 +68,8 @@ class FaultyDisk(Disk):
                 if isinstance(drop, KillAt):
                     raise KilledError
         super().reached(point, path)
+        if point == "before-catalog-lock" and self._busy:
+            raise CatalogBusyError(f"{self._busy} {path}")
         if point == "before-catalog-write" and self._conflict:
             self._conflict = False
             with _SOMEBODY_ELSE, Path(path).open("ab") as catalog:

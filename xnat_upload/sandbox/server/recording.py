@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from xnat_upload.sandbox.faces import Face
 from xnat_upload.sandbox.server.exchange import Exchange
 
 
@@ -71,8 +72,9 @@ class Recorder:
 class Recording:
     """Outermost middleware: sees what arrives and what leaves, faults included."""
 
-    def __init__(self, app: ASGIApp, *, recorder: Recorder) -> None:
+    def __init__(self, app: ASGIApp, *, recorder: Recorder, face: Face) -> None:
         self.app = app
+        self._face = face
         self._recorder = recorder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +102,7 @@ class Recording:
                 )
             )
 
-        exchange = scope["exchange"] = Exchange(abort=connection.abort, record=record)
+        exchange = scope["exchange"] = Exchange(abort=connection.abort, record=record, face=self._face)
 
         async def counted_receive() -> Message:
             nonlocal body_size

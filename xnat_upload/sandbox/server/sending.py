@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from xnat_upload.sandbox.routes.answers import Answer
 from xnat_upload.sandbox.server.body import RequestBody
+from xnat_upload.sandbox.server.dialect import in_dialect
 
 CLOSING_STATUSES = frozenset({400, 500, 501, 503})  # after these Tomcat closes the connection
 STREAM_BATCH_BYTES = 1 << 18
@@ -25,6 +26,7 @@ async def send_answer(
     Like Tomcat: the answer goes out first, at most 2 MiB of unread body are read and
     forgotten, and a client that sends more finds the connection closed.
     """
+    answer = in_dialect(answer, scope["exchange"].face)
     body = body or RequestBody(receive, Headers(scope=scope))
     headers = list(answer.headers)
     if answer.status in CLOSING_STATUSES:

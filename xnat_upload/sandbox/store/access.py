@@ -14,6 +14,8 @@ from xnat_upload.sandbox.store.records import Project, User
 
 def has_role(user: User, project: Project, *roles: Role) -> bool:
     """Tell whether `user` has one of `roles`; a site administrator has them all."""
+    if user.roles_at_login is not None and project.insert_user != user.login:
+        return user.site_admin or user.roles_at_login.get(project.id) in roles
     return user.site_admin or project.members.get(user.login) in roles
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from xnat_upload.sandbox.faces import FACES
 from xnat_upload.sandbox.site import Profile, SiteSettings
 from xnat_upload.sandbox.store.catalog import CatalogFiles
 from xnat_upload.sandbox.store.journal import Journal
@@ -53,8 +54,8 @@ class Archive:
         The site's data directory: ``archive``, ``cache`` and ``build`` are made below it.
     site : SiteSettings
         May be replaced while the site runs.
-    profile : {"1.8", "1.6"}
-        Whose rules hold where the two differ.
+    profile : {"1.6", "1.8", "1.10", "1.11"}
+        Whose rules hold where they differ.
     persistent : bool
         Whether the records are written to disk as well.
     """
@@ -62,9 +63,9 @@ class Archive:
     def __init__(self, root: Path, *, site: SiteSettings, profile: Profile, persistent: bool) -> None:
         self.root = root.resolve()
         self.site = site
-        self.profile = profile
+        self.face = FACES[profile]
         self.lock = threading.RLock()
-        self.catalogs = CatalogFiles(detects_conflicts=profile != "1.6")
+        self.catalogs = CatalogFiles(self.face)
         self.users: dict[str, User] = {GUEST.login: GUEST}
         self.projects: dict[str, Project] = {}
         self.deleted_projects: set[str] = set()

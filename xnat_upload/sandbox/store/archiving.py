@@ -13,7 +13,7 @@ from pathlib import Path
 from xnat_upload.sandbox.store.archive import Archive, now
 from xnat_upload.sandbox.store.dicom import Description, Instance, describe_scan, describe_session, label_of
 from xnat_upload.sandbox.store.disk import BLOCK_BYTES, Disk
-from xnat_upload.sandbox.store.files import FileInfo, Incoming, Writing, find_resource, put_files
+from xnat_upload.sandbox.store.files import find_resource, put_files
 from xnat_upload.sandbox.store.prearchive import (
     delete_prearchived,
     instances_of,
@@ -21,6 +21,7 @@ from xnat_upload.sandbox.store.prearchive import (
     set_status,
 )
 from xnat_upload.sandbox.store.records import Owner, PrearchiveSession, Project, Scan, Session, Subject
+from xnat_upload.sandbox.store.writing import FileInfo, Incoming, Writing
 
 RESOURCE = "DICOM"
 PRE_EXISTS = "Session already exists, retry with overwrite enabled"

@@ -19,12 +19,17 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
+from xnat_upload.sandbox.faces import Face
+
 NAMESPACE = "http://nrg.wustl.edu/catalog"
-LOCK_TIMEOUT_SECONDS = 10.0
 
 
 class CatalogUnreadableError(Exception):
     """The catalog file cannot be parsed."""
+
+
+class CatalogBusyError(Exception):
+    """The lock of the catalog was not to be had in time."""
 
 
 class ConcurrentModificationError(Exception):
@@ -81,29 +86,49 @@ ATTRIBUTES = {
 class CatalogFiles:
     """Reads and writes catalog files, one lock per file around each rewrite."""
 
-    def __init__(self, *, detects_conflicts: bool) -> None:
-        # A 1.6 server writes without looking: the last writer wins and entries vanish silently.
-        self._detects_conflicts = detects_conflicts
-        self._locks: dict[Path, threading.Lock] = {}
+    def __init__(self, face: Face) -> None:
+        self._face = face
+        self._locks: dict[Path, threading.RLock] = {}
         self._guard = threading.Lock()
+        self._written_to: set[Path] = set()
 
     @contextmanager
-    def _locked(self, path: Path) -> Iterator[None]:
+    def locked(self, path: Path) -> Iterator[None]:
+        """Keep all others from reading and writing one catalog."""
         with self._guard:
-            lock = self._locks.setdefault(path, threading.Lock())
-        if not lock.acquire(timeout=LOCK_TIMEOUT_SECONDS):
-            raise TimeoutError(f"Unable to acquire thread and process locks for {path}")
+            lock = self._locks.setdefault(path, threading.RLock())
+        if not lock.acquire(timeout=self._face.catalog_patience_seconds):
+            raise CatalogBusyError(f"{self._face.catalog_busy} {path}")
         try:
             yield
         finally:
             lock.release()
+
+    @contextmanager
+    def written_to(self, path: Path) -> Iterator[None]:
+        """Note that a request is writing into the resource of this catalog."""
+        with self._guard:
+            self._written_to.add(path)
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._written_to.discard(path)
+
+    def is_read_beside_a_writer(self, path: Path) -> bool:
+        """Tell, once for each writer, whether one is at work: a 1.6 then lists nothing."""
+        with self._guard:
+            if not self._face.lists_nothing_beside_a_writer or path not in self._written_to:
+                return False
+            self._written_to.discard(path)
+            return True
 
     def read(self, path: Path, *, catalog_id: str = "") -> Catalog:
         """Read a catalog; a missing or empty file is created anew without entries.
 
         See docs/xnat/listings.md, "The list of files"; docs/xnat/at-once.md, "The catalog is compared, not locked".
         """
-        with self._locked(path):
+        with self.locked(path):
             document = path.read_bytes() if path.exists() else b""
             if not document:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,8 +142,8 @@ class CatalogFiles:
     def write(self, path: Path, catalog: Catalog, entries: Iterable[Entry]) -> Catalog:
         """Replace the file by `entries`, unless it is no longer the one `catalog` was read from."""
         document = serialise(catalog.id, entries)
-        with self._locked(path):
-            if self._detects_conflicts:
+        with self.locked(path):
+            if self._face.detects_conflicts:
                 now = checksum_of(path.read_bytes()) if path.exists() else None
                 if now != catalog.checksum:
                     raise ConcurrentModificationError(

@@ -21,6 +21,7 @@ Point = Literal[
     "bytes-begun",
     "bytes-written",
     "checksum-taken",
+    "before-catalog-lock",
     "before-catalog-write",
     "entry-written",
     "answer-ready",
@@ -41,8 +42,10 @@ Point = Literal[
     The file is whole on the disk.
 ``checksum-taken``
     The MD5 of what lies on the disk was taken.
+``before-catalog-lock``
+    All files and checksums are done; nothing of a staged upload can be seen yet.
 ``before-catalog-write``
-    All files and checksums are done; the catalog is about to be written.
+    The catalog is about to be written; what was staged has been moved into place, under the lock.
 ``entry-written``
     The catalog was written; the statistics of the resource are not.
 ``answer-ready``

@@ -6,14 +6,20 @@ See docs/xnat/writing-files.md, "Archives".
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Literal
 
 from xnat_upload.sandbox.store import zipstream
 from xnat_upload.sandbox.store.zipstream import BLOCK_BYTES, BadArchiveError, ByteStream, Member
+
+UTF_8_NAME = 0x800  # the flag of a zip's member
 
 Format = Literal["zip", "tar", "tgz", "gz"]
 
@@ -47,6 +53,25 @@ def members(name: str, archive_format: Format, source: Iterator[bytes]) -> Itera
             return _tar_members(gunzipped(source))
         case "gz":
             return iter([Member(name.removesuffix(".gz"), _as_text(gunzipped(source)))])
+
+
+def members_of_file(name: str, archive_format: Format, path: Path) -> Iterator[Member]:
+    """Yield what an archive on disk holds: a zip by its directory, if it has one, and all else from front to back."""
+    with contextlib.ExitStack() as stack:
+        if archive_format == "zip":
+            try:
+                archive = stack.enter_context(zipfile.ZipFile(path))
+            except zipfile.BadZipFile:
+                pass
+            else:
+                for info in archive.infolist():
+                    is_utf_8 = bool(info.flag_bits & UTF_8_NAME)
+                    name = info.filename if is_utf_8 else info.filename.encode("cp437").decode("utf-8")
+                    with archive.open(info) as content:
+                        yield Member(name, iter(partial(content.read, BLOCK_BYTES), b""))
+                return
+        file = stack.enter_context(path.open("rb"))
+        yield from members(name, archive_format, iter(partial(file.read, BLOCK_BYTES), b""))
 
 
 def gunzipped(source: Iterator[bytes]) -> Iterator[bytes]:

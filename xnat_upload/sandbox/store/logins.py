@@ -6,8 +6,9 @@ import secrets
 import threading
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from xnat_upload.sandbox.site import Role
 from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.passwords import is_password
 from xnat_upload.sandbox.store.records import User
@@ -69,9 +70,15 @@ class Logins:
                 mine = sum(1 for one in self._sessions.values() if one.user and one.user.login == user.login)
                 if mine >= self._archive.site.concurrent_max_sessions:
                     return None
+                if self._archive.face.fixes_roles_at_login:
+                    user = replace(user, roles_at_login=self._roles_of(user))
             session = HttpSession(secrets.token_hex(16).upper(), user, now)
             self._sessions[session.id] = session
             return session
+
+    def _roles_of(self, user: User) -> dict[str, Role]:
+        projects = self._archive.projects.values()
+        return {one.id: one.members[user.login] for one in projects if user.login in one.members}
 
     def close(self, session_id: str) -> None:
         """Invalidate a session."""

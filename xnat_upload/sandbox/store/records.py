@@ -30,6 +30,7 @@ class User:
     email: str = ""
     enabled: bool = True
     verified: bool = True
+    roles_at_login: Mapping[str, Role] | None = field(default=None, compare=False)  # where no later one is seen
 
 
 GUEST = User(login="guest", password_hash="", number=2, first_name="guest", last_name="guest")

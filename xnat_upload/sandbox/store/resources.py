@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from xnat_upload.sandbox.faces import Face
 from xnat_upload.sandbox.store.archive import PRIVATE, Archive
 from xnat_upload.sandbox.store.catalog import Catalog, Entry
 from xnat_upload.sandbox.store.disk import Disk
-from xnat_upload.sandbox.store.files import FileInfo, default_content, is_cataloguable, with_stats
+from xnat_upload.sandbox.store.files import default_content, with_stats
 from xnat_upload.sandbox.store.layout import resource_folder
 from xnat_upload.sandbox.store.records import Owner, Resource
+from xnat_upload.sandbox.store.writing import FileInfo
 
 REFRESH_OPERATIONS = frozenset({"append", "checksum", "delete", "populateStats"})
 
@@ -128,14 +130,14 @@ def refresh(archive: Archive, resource: Resource, operations: frozenset[str], *,
         uri: entry if (size := reach.size(uri)) is None else replace(entry, size=size) for uri, entry in entries.items()
     }
     if "append" in wanted:
-        for file in files_below(folder):
+        for file in files_below(folder, archive.face):
             uri = file.relative_to(folder).as_posix()
             if (size := reach.size(uri)) is not None:
                 entries.setdefault(uri, Entry(uri=uri, size=size))
     if "checksum" in wanted:
         for uri, entry in entries.items():
             # A 1.6 makes only the digests that are missing.
-            if (found := reach.file(uri)) and not (entry.digest and archive.profile == "1.6"):
+            if (found := reach.file(uri)) and (archive.face.renews_digests or not entry.digest):
                 entries[uri] = replace(entry, digest=disk.checksum(found))
     disk.reached("before-catalog-write", path)
     if entries != catalog.entries:
@@ -145,11 +147,11 @@ def refresh(archive: Archive, resource: Resource, operations: frozenset[str], *,
         archive.save(with_stats(archive, resource))
 
 
-def files_below(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path, face: Face) -> Iterator[Path]:
     """Yield every file that could have an entry, in a stable order."""
     for parent, folders, names in os.walk(folder):
         folders.sort()
-        yield from (Path(parent, name) for name in sorted(names) if is_cataloguable(name))
+        yield from (Path(parent, name) for name in sorted(names) if face.is_cataloguable(name))
 
 
 def _has_second_catalog(folder: Path, own: Path) -> bool:
