@@ -73,11 +73,9 @@ def is_whole(place: Place, content: bytes) -> bool:
 @pytest.mark.parametrize("after_bytes", [0, 100, 4999])
 def test_broken_upload_leaves_everything_as_it_was(new: Place, name: str, after_bytes: int) -> None:
     new.put("a", OLD)
-    done = new.sandbox.hold("answer-ready", within=FILES)
     with new.sandbox.inject(DropDuring(after_bytes, path=FILES)), pytest.raises(requests.ConnectionError):
         put_alone(new, name, NEW, overwrite="true")
-    done.wait_until_reached()
-    done.release()
+    new.sandbox.wait_until_idle()
     assert is_whole(new, OLD)
 
 
@@ -130,10 +128,8 @@ def test_slow_request_brings_its_own_bytes_with_its_entry(new: Place) -> None:
                 first.result()
         with new.sandbox.inject(DropDuring(100, path=FILES)), pytest.raises(requests.ConnectionError):
             put_alone(new, "a", NEW, overwrite="true")
-        done = new.sandbox.hold("answer-ready", within=FILES)
         hold.release()
-        done.wait_until_reached()
-        done.release()
+        new.sandbox.wait_until_idle()
     assert is_whole(new, NEW)
 
 

@@ -87,10 +87,9 @@ def test_connection_that_breaks_at_a_step_does_not_stop_an_archive_that_has_the_
 ) -> None:
     place.put("a", OLD)
     broken = DropAt(point, reset=reset, path=FILES)
-    with place.sandbox.hold("answer-ready", within=FILES) as hold:
-        with place.sandbox.inject(broken), pytest.raises(requests.ConnectionError):
-            put_alone(place, NEW, form)
-        hold.wait_until_reached()
+    with place.sandbox.inject(broken), pytest.raises(requests.ConnectionError):
+        put_alone(place, NEW, form)
+    place.sandbox.wait_until_idle()
     if point == "body-half-received" or (form != "form" and point in ("catalog-read", "file-opened", "bytes-begun")):
         # The rest was still under way: cut in the body, or left alone in a form.
         assert place.listed("a")["digest"] == md5(OLD).hexdigest()
@@ -144,10 +143,8 @@ def test_body_that_has_arrived_is_stored_also_when_its_sender_has_gone(place: Pl
                 + b"x" * 1000
             )
             hold.wait_until_reached()
-        done = place.sandbox.hold("answer-ready", within=FILES)
         hold.release()
-        done.wait_until_reached()
-        done.release()
+        place.sandbox.wait_until_idle()
     assert place.files() == {"a": b"x" * 1000}
 
 
@@ -161,10 +158,8 @@ def test_entry_of_a_slow_request_comes_to_lie_over_the_cut_bytes_of_the_next(pla
                 first.result()
         with place.sandbox.inject(DropDuring(100, path=FILES)), pytest.raises(requests.ConnectionError):
             put_alone(place, NEW)
-        finished = place.sandbox.hold("answer-ready", within=FILES)
         hold.release()
-        finished.wait_until_reached()
-        finished.release()
+        place.sandbox.wait_until_idle()
     assert place.files() == {"a": NEW[:100]}
     row = place.listed("a")
     assert (row["Size"], row["digest"]) == (str(len(NEW)), md5(NEW).hexdigest())
@@ -217,3 +212,14 @@ def test_several_faults_strike_one_after_another(place: Place) -> None:
     assert put_alone(place, NEW).status_code == 500
     assert put_alone(place, NEW).status_code == 200
     assert [one.struck for one in injected] == [1, 1, 1]
+
+
+def test_archive_that_is_still_busy_is_told(place: Place) -> None:
+    with ThreadPoolExecutor() as pool, place.sandbox.hold("catalog-read", within=place.project) as hold:
+        pool.submit(put_alone, place, NEW)
+        hold.wait_until_reached()
+        with pytest.raises(TimeoutError, match="still under way"):
+            place.sandbox.wait_until_idle(timeout_seconds=0)
+        hold.release()
+        place.sandbox.wait_until_idle()
+    assert place.files() == {"a": NEW}

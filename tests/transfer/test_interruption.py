@@ -185,6 +185,7 @@ def test_a_killed_upload_is_finished_by_running_it_again_wherever_it_was_killed(
         child.join()
         died += child.exitcode == -signal.SIGKILL
         child.close()
+        ward.sandbox.wait_until_idle()  # the archive goes on with what it has received
         with ward.connect(settings=SMALL_BATCHES) as uploader:
             listed_right = {
                 name: data for name, data in stored(ward, "4", resource).items() if content.get(name) == data

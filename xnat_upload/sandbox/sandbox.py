@@ -258,6 +258,18 @@ class Sandbox:
         """
         return self._holds.add(point, within=within, nth=nth)
 
+    def wait_until_idle(self, *, timeout_seconds: float = 10.0) -> None:
+        """Wait until no request is under way, those included whose clients have gone.
+
+        Raises
+        ------
+        TimeoutError
+            If one still is: it may be held.
+        """
+        self._now.thread.take_in()
+        if not self._now.recorder.wait_until_idle(timeout_seconds):
+            raise TimeoutError(f"A request is still under way after {timeout_seconds} s.")
+
     def forget_sessions(self) -> None:
         """Make every JSESSIONID void, as a restart of the server does."""
         self._now.logins.close_all()

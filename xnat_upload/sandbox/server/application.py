@@ -22,7 +22,7 @@ from xnat_upload.sandbox.server.faulting import Faulting
 from xnat_upload.sandbox.server.firewall import Firewall
 from xnat_upload.sandbox.server.gateway import Gateway
 from xnat_upload.sandbox.server.link import Link, Linked
-from xnat_upload.sandbox.server.recording import Recorder, Recording
+from xnat_upload.sandbox.server.recording import Recorder, Recording, Working
 from xnat_upload.sandbox.server.sending import send_answer
 from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.logins import Logins
@@ -44,6 +44,7 @@ def build_application(
     app = Authentication(app, archive=archive, logins=logins, cookie_path=context_path or "/")
     app = ContextPath(app, context_path=context_path)
     app = Firewall(app, face=archive.face)
+    app = Working(app, recorder=recorder)
     app = Gateway(app, archive=archive, logins=logins)
     app = Faulting(app, plan=faults)
     app = Linked(app, link=link)

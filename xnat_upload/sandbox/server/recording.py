@@ -51,6 +51,8 @@ class Recorder:
     def __init__(self) -> None:
         self._requests: list[RecordedRequest] = []
         self._lock = threading.Lock()
+        self._under_way = 0
+        self._at_rest = threading.Condition(self._lock)
 
     @property
     def requests(self) -> tuple[RecordedRequest, ...]:
@@ -62,6 +64,22 @@ class Recorder:
         """Append one."""
         with self._lock:
             self._requests.append(request)
+
+    def begin(self) -> None:
+        """Count a request that comes to the archive."""
+        with self._lock:
+            self._under_way += 1
+
+    def end(self) -> None:
+        """Count a request that the archive has done."""
+        with self._at_rest:
+            self._under_way -= 1
+            self._at_rest.notify_all()
+
+    def wait_until_idle(self, timeout_seconds: float) -> bool:
+        """Wait until no request is under way; false if that takes too long."""
+        with self._at_rest:
+            return self._at_rest.wait_for(lambda: not self._under_way, timeout_seconds)
 
     def clear(self) -> None:
         """Forget them."""
@@ -120,3 +138,31 @@ class Recording:
             await self.app(scope, counted_receive, noted_send)
         finally:
             record(None)
+
+
+class Working:
+    """Middleware that tells the recorder while the archive works: what faults do with the answer does not count."""
+
+    def __init__(self, app: ASGIApp, *, recorder: Recorder) -> None:
+        self.app = app
+        self._recorder = recorder
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        is_done = False
+
+        def done() -> None:
+            nonlocal is_done
+            if not is_done:
+                is_done = True
+                self._recorder.end()
+
+        async def noted_send(message: Message) -> None:
+            done()
+            await send(message)
+
+        self._recorder.begin()
+        try:
+            await self.app(scope, receive, noted_send)
+        finally:
+            done()

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from xnat_upload.sandbox.server.connection import TomcatConnection
 
 KEEP_ALIVE_SECONDS = 20  # Tomcat's connectionTimeout
+ROUNDS_TO_A_REQUEST = 10  # of the loop, from a connection in the queue to its first request; three or four are used
 GRACE_SECONDS = 0.5  # for requests that see their connection gone; those that merely sleep are not waited for
 
 
@@ -49,6 +50,16 @@ class _Server(uvicorn.Server):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def take_in(self) -> None:
+        """Return, in another thread, when what had arrived on any socket has been read."""
+
+        async def some_rounds() -> None:
+            for _ in range(ROUNDS_TO_A_REQUEST):
+                await asyncio.sleep(0)
+
+        if self._loop is not None:
+            asyncio.run_coroutine_threadsafe(some_rounds(), self._loop).result()
 
     def leave(self) -> None:
         """Ask the loop to end, from another thread."""
@@ -87,6 +98,10 @@ class ServerThread:
         """Start, and return when connections are accepted."""
         self._thread.start()
         self._ready.wait()
+
+    def take_in(self) -> None:
+        """Return when what had arrived on any socket has been read."""
+        self._server.take_in()
 
     def stop(self) -> None:
         """Stop, and return when nothing runs any more."""

@@ -1,8 +1,4 @@
-"""The archive: its records.
-
-Records live in memory and change under one lock; files and catalogs do
-not, so that writers of different resources never wait for each other.
-"""
+"""The archive's records: in memory, under one lock that files and catalogs do not share, so that writers never wait."""
 
 from __future__ import annotations
 
@@ -35,8 +31,6 @@ from xnat_upload.sandbox.store.records import (
 )
 
 Table = Literal["event", "resource", "scan", "reconstruction"]
-
-
 PRIVATE = 0o700
 
 
@@ -62,6 +56,9 @@ class Archive:
 
     def __init__(self, root: Path, *, site: SiteSettings, profile: Profile, persistent: bool) -> None:
         self.root = root.resolve()
+        self.archive_folder = self.root / "archive"  # the files of all projects
+        self.cache_folder = self.root / "cache"  # what was replaced and deleted, if it is kept
+        self.build_folder = self.root / "build"  # multipart bodies until they are complete
         self.site = site
         self.face = FACES[profile]
         self.lock = threading.RLock()
@@ -97,21 +94,6 @@ class Archive:
             "reconstruction": [row.row_id for rows in self._reconstructions.values() for row in rows.values()],
         }
         self._row_ids = {table: itertools.count(max(rows, default=0) + 1) for table, rows in taken.items()}
-
-    @property
-    def archive_folder(self) -> Path:
-        """Where the files of all projects lie."""
-        return self.root / "archive"
-
-    @property
-    def cache_folder(self) -> Path:
-        """Where replaced and deleted files are kept, if they are."""
-        return self.root / "cache"
-
-    @property
-    def build_folder(self) -> Path:
-        """Where multipart bodies wait until they are complete."""
-        return self.root / "build"
 
     # Records
 
