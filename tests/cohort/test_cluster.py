@@ -56,7 +56,7 @@ def logins(clinic: SandboxHospital) -> list[str]:
     return [
         request.method
         for request in clinic.sandbox.requests
-        if request.user == "worker" and (request.path.endswith("/data/auth") or request.method == "DELETE")
+        if request.user == "worker" and ("authorization" in request.headers or request.method == "DELETE")
     ]
 
 

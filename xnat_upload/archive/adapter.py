@@ -1,4 +1,4 @@
-"""A pool of exactly so many connections, made under one timeout and written to under another.
+"""A pool of exactly so many connections, made under one timeout, written to under another, with a deadline for all.
 
 urllib3 has one timeout for connecting and for sending: an archive that pauses while it takes a body would be given up
 after the ten seconds that are enough to find out that nobody answers.
@@ -6,12 +6,21 @@ after the ten seconds that are enough to find out that nobody answers.
 
 from __future__ import annotations
 
+import http.client
+import io
+import socket
 from typing import Any
 
 import requests.adapters
 import urllib3
 import urllib3.connection
 import urllib3.connectionpool
+
+from xnat_upload.archive import deadline
+
+# What leaves at once: a slow archive that takes it in time is not silent.
+_PIECE_BYTES = 64 * 1024
+_LONGEST_LINE_BYTES = 64 * 1024
 
 
 class PoolAdapter(requests.adapters.HTTPAdapter):
@@ -50,19 +59,74 @@ class PoolAdapter(requests.adapters.HTTPAdapter):
         return manager
 
 
-class _Sending:
-    """What makes a connection of urllib3 wait longer for the other side to take something than for it to be there."""
+class _BoundedLines(io.BufferedReader):
+    """Reads no line, such as a chunk's length or a trailer, of any length into memory."""
 
+    def readline(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size >= 0:
+            return super().readline(size)
+        line = super().readline(_LONGEST_LINE_BYTES)
+        if len(line) >= _LONGEST_LINE_BYTES:
+            raise http.client.LineTooLong("chunk or trailer")
+        return line
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer that begins after all interim ones: http.client takes a 102 or 103 for the answer itself."""
+
+    fp: Any
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fp = _BoundedLines(self.fp.detach())
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not http.client.SWITCHING_PROTOCOLS < status < http.client.OK:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+
+    def _safe_read(self, amt: int) -> bytes:
+        if amt < 0:  # a chunk of a negative length would be read to the end of the connection
+            raise http.client.IncompleteRead(b"")
+        data: bytes = super()._safe_read(amt)  # type: ignore[misc]
+        return data
+
+
+class _Watched:
+    """What makes a connection of urllib3 keep the deadline, and wait longer for the other side to take something."""
+
+    response_class = _Response
     sock: Any
     sending_seconds: float
+    _deadline: deadline.Deadline | None = None
+
+    def _new_conn(self) -> socket.socket:
+        made: socket.socket = super()._new_conn()  # type: ignore[misc]
+        # Watched before TLS and a proxy have their say.
+        self._watch(made.fileno())
+        return made
 
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()  # type: ignore[attr-defined]
+        if self._deadline is not deadline.current():
+            self._watch(self.sock.fileno())
         self.sock.settimeout(self.sending_seconds)
-        super().send(data)  # type: ignore[misc]
+        whole = memoryview(data)
+        for start in range(0, len(whole), _PIECE_BYTES):
+            piece = whole[start : start + _PIECE_BYTES]
+            super().send(piece)  # type: ignore[misc]
+            if self._deadline is not None:
+                self._deadline.earn(len(piece))
+
+    def _watch(self, fileno: int) -> None:
+        self._deadline = deadline.current()
+        if self._deadline is not None:
+            self._deadline.watch(fileno)
 
 
 def _pool_class(pool: type, connection: type, sending_seconds: float) -> Any:
-    patient = type(connection.__name__, (_Sending, connection), {"sending_seconds": sending_seconds})
-    return type(pool.__name__, (pool,), {"ConnectionCls": patient})
+    watched = type(connection.__name__, (_Watched, connection), {"sending_seconds": sending_seconds})
+    return type(pool.__name__, (pool,), {"ConnectionCls": watched})

@@ -9,10 +9,12 @@ from __future__ import annotations
 import html
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
+
+from requests.cookies import RequestsCookieJar
 
 from xnat_upload.archive.addresses import shown_address
 from xnat_upload.archive.causes import proxy_wants_login
@@ -29,13 +31,21 @@ from xnat_upload.errors import (
 # A proxy or an archive that is overloaded, restarting or out of patience. All may come from a proxy in front.
 _BUSY = frozenset({408, 429, 502, 503, 504})
 # Two writers of one catalog: the loser is told so with a 500 and may try again (docs/xnat/at-once.md, "The catalog is
-# compared, not locked").
-_CATALOG_CONFLICT = ("Another thread or process modified", "Unable to acquire thread and process locks")
+# compared, not locked"); the third is what 1.10.2 says after three minutes (docs/xnat/versions.md, "What 1.10.2
+# changes").
+_CATALOG_CONFLICT = (
+    "Another thread or process modified",
+    "Unable to acquire thread and process locks",
+    "Resource catalog is busy",
+)
 _SERVER_WORDS = 300
 # Where each kind of error page has its message (docs/xnat/requests.md, "Error pages"). Looked for with plain searches:
-# a pattern that spans both marks takes seconds for a page of nothing but opening marks.
-_MESSAGE_MARKS = (("<h3>", "</h3>"), ("<b>message</b>", "</p>"), ("<title>", "</title>"))
+# a pattern that spans both marks takes seconds for a page of nothing but opening marks. Tomcat's is the first, because
+# an old one has its own name in an h3.
+_MESSAGE_MARKS = (("<b>message</b>", "</p>"), ("<h3>", "</h3>"), ("<title>", "</title>"))
 _ERROR_PAGE_BYTES = 64 * 1024
+# What an answer may come to in memory once it is read, beside its text.
+_PARSED_BYTES = 160 * 1024 * 1024
 _REFUSALS: dict[int, tuple[type[XnatUploadError], str]] = {
     401: (AuthenticationError, "Check user and password, or renew the session that was given."),
     403: (PermissionDeniedError, "Ask an owner of the project for the right to edit it."),
@@ -64,9 +74,11 @@ class Answer:
     body : bytes
         The body.
     content_length : int or None
-        As declared; what HEAD is asked for.
-    location, retry_after : str
-        Those headers; empty if absent.
+        As declared; what HEAD is asked for. None if it is not that of the body as it is.
+    location, retry_after, challenge : str
+        Those headers, the last being ``WWW-Authenticate``; empty if absent.
+    cookies : RequestsCookieJar
+        Those that it sets.
     """
 
     method: str
@@ -77,6 +89,8 @@ class Answer:
     content_length: int | None = None
     location: str = ""
     retry_after: str = ""
+    challenge: str = ""
+    cookies: RequestsCookieJar = field(default_factory=RequestsCookieJar, repr=False)
 
     @property
     def text(self) -> str:
@@ -100,12 +114,25 @@ class Answer:
         Raises
         ------
         ServerError
-            It is none, for example because it was cut short.
+            It is none, for example because it was cut short, or holds so much that no archive can mean it.
         """
+        # A dict takes 64 to 232 bytes, a value and its place some 60: a listing of 100,000 files comes to 80 MiB here.
+        self.check_memory(250 * self.body.count(b"{") + 60 * (self.body.count(b"[") + self.body.count(b",")))
         try:
             return json.loads(self.text)
         except (ValueError, RecursionError) as error:
             raise self.error("with something that is not the JSON it should be") from error
+
+    def check_memory(self, parsed_bytes: int) -> None:
+        """Refuse to read what would take this much memory: some kilobytes can unpack to gigabytes of empty elements.
+
+        Raises
+        ------
+        ServerError
+            It would be too much.
+        """
+        if parsed_bytes > _PARSED_BYTES:
+            raise self.error("with more elements than an answer of an XNAT has")
 
     def error(self, complaint: str) -> ServerError:
         """Make the error for an answer that is not what it should be."""

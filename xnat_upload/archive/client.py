@@ -8,7 +8,6 @@ it complains.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 from xnat_upload.archive import retry
 from xnat_upload.archive.connection import Body, Connection
@@ -24,9 +23,6 @@ from xnat_upload.errors import (
 )
 from xnat_upload.places.hierarchy import Accession, Resource, Scan
 from xnat_upload.places.names import check_identifier
-
-if TYPE_CHECKING:
-    pass
 
 
 class Archive:
@@ -176,10 +172,17 @@ class Archive:
             return None
         return answer.content_length
 
-    def served_md5(self, resource: Resource, name: str) -> str | None:
-        """Read a file back and give its MD5; None if the archive serves no such file."""
+    def served_md5(self, resource: Resource, name: str, *, size_bytes: int | None = None) -> str | None:
+        """Read a file back and give its MD5; None if the archive serves no such file.
+
+        Parameters
+        ----------
+        size_bytes : int, optional
+            How long it should be: what is longer is not read to its end, and has another MD5.
+        """
+        path, doing = resource.file_path(name), "reading a file back"
         try:
-            return self.connection.md5(resource.file_path(name), doing="reading a file back")
+            return self.connection.md5(path, doing=doing, at_most_bytes=size_bytes)
         except NotFoundError:
             return None
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import html
 import math
-import threading
 import time
 
+from xnat_upload.archive import retry
 from xnat_upload.archive.answers import table_rows
 from xnat_upload.archive.connection import Connection
+from xnat_upload.archive.locks import SharedQuestion
 from xnat_upload.errors import NotFoundError
 from xnat_upload.places.names import check_hub_project_id, is_identifier
 
 # Secondary IDs are free text that an owner may change at any time, and a service may run for months.
 _KEPT_SECONDS = 60.0
+_DOING = "listing the projects"
 
 
 class Projects:
@@ -21,9 +23,11 @@ class Projects:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._lock = threading.Lock()
-        self._secondary_ids: dict[str, str] = {}
-        self._until = -math.inf
+        settings = connection.settings
+        self._question: SharedQuestion[dict[str, str]] = SharedQuestion(
+            settings.connect_timeout_seconds + settings.exchange_timeout_seconds, doing=_DOING
+        )
+        self._listed: tuple[dict[str, str], float] = {}, -math.inf
 
     def id_of(self, hub_project_id: str) -> str:
         """Find XNAT's ID of the project whose secondary ID is exactly this.
@@ -38,13 +42,15 @@ class Projects:
             No project that this user may see has this secondary ID, or several have.
         """
         check_hub_project_id(hub_project_id)
-        with self._lock:
-            found = self._matching(hub_project_id) if time.monotonic() < self._until else []
-            if not found:
-                self._secondary_ids = self._list()
-                self._until = time.monotonic() + _KEPT_SECONDS
-                found = self._matching(hub_project_id)
-            own = self._secondary_ids.get(hub_project_id)
+        projects, until = self._listed
+        found = _matching(hub_project_id, projects) if time.monotonic() < until else []
+        if not found:
+            projects = self._list_anew(projects)
+            found = _matching(hub_project_id, projects)
+        if not found and self._connection.login_was_lost():
+            projects = self._list_anew(projects)
+            found = _matching(hub_project_id, projects)
+        own = projects.get(hub_project_id)
         if len(found) == 1:
             return found[0]
         if found:
@@ -82,19 +88,31 @@ class Projects:
             raise answer.error("with a project whose ID cannot be one")
         return own
 
-    def _matching(self, hub_project_id: str) -> list[str]:
-        exact = [project for project, secondary in self._secondary_ids.items() if secondary == hub_project_id]
-        # A secondary ID that came as a query parameter was stored XML-escaped (docs/xnat/requests.md, "Parameters are
-        # escaped when they come in").
-        return exact or [
-            project for project, secondary in self._secondary_ids.items() if html.unescape(secondary) == hub_project_id
-        ]
+    def _list_anew(self, seen: dict[str, str]) -> dict[str, str]:
+        """List the projects, or wait for the thread that does; what it has is another list than `seen`."""
+
+        def listed_meanwhile() -> dict[str, str] | None:
+            projects, until = self._listed
+            return projects if projects is not seen and time.monotonic() < until else None
+
+        for attempt in retry.attempts(self._connection.settings, doing=_DOING):
+            with attempt:
+                return self._question.ask(listed_meanwhile, self._list)
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _list(self) -> dict[str, str]:
-        answer = self._connection.ask("GET", "/data/projects", doing="listing the projects", params={"format": "json"})
+        answer = self._connection.send("GET", "/data/projects", doing=_DOING, params={"format": "json"})
         found: dict[str, str] = {}
         for row in table_rows(answer):
             project_id, secondary_id = row.get("ID"), row.get("secondary_ID") or row.get("secondary_id")
             if isinstance(project_id, str) and is_identifier(project_id):  # no other can be addressed
                 found[project_id] = secondary_id if isinstance(secondary_id, str) else ""
+        self._listed = found, time.monotonic() + _KEPT_SECONDS
         return found
+
+
+def _matching(hub_project_id: str, projects: dict[str, str]) -> list[str]:
+    exact = [project for project, secondary in projects.items() if secondary == hub_project_id]
+    # A secondary ID that came as a query parameter was stored XML-escaped (docs/xnat/requests.md, "Parameters are
+    # escaped when they come in").
+    return exact or [project for project, secondary in projects.items() if html.unescape(secondary) == hub_project_id]

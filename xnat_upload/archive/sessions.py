@@ -12,7 +12,7 @@ from xnat_upload.archive.projects import Projects
 from xnat_upload.errors import NotFoundError, quoted
 from xnat_upload.places.destination import check_one_project
 from xnat_upload.places.hierarchy import Accession
-from xnat_upload.places.names import check_identifier, decimal_text
+from xnat_upload.places.names import check_identifier, decimal_text, is_identifier
 from xnat_upload.places.scan_types import session_type_of
 
 _XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
@@ -44,6 +44,8 @@ class Sessions:
         else:
             project = check_identifier(project_id, what="project ID")
         found = self._read(project, accession_id, hub_project_id=hub_project_id)
+        if found is None and self._connection.login_was_lost():
+            found = self._read(project, accession_id, hub_project_id=hub_project_id)
         if found is not None and found.project_id != project and hub_project_id is None:
             # What was given may be an alias, of which XNAT tells the project's own ID.
             project = self._projects.own_id_of(project)
@@ -97,7 +99,8 @@ class Sessions:
         # query is 200 without a body").
         rows = table_rows(answer) if answer.body.strip() else []
         found = [row.get("ID") for row in rows if row.get("label") == label and row.get("project") == project_id]
-        return found[0] if found else None
+        # What is no ID would lead somewhere else in a path.
+        return next((each for each in found if isinstance(each, str) and is_identifier(each)), None)
 
     def _read(self, project_id: str, experiment: str, *, hub_project_id: str | None) -> Accession | None:
         return self._accession(f"/data/projects/{project_id}/experiments/{experiment}", hub_project_id=hub_project_id)
@@ -148,7 +151,10 @@ def _resources(parent: etree._Element, path: str) -> dict[str, str]:
 
 def _xml(answer: Answer) -> etree._Element:
     """Read a document without entities, without the network, and without a DOCTYPE, which XNAT never sends."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    # An element takes some 120 bytes and begins and ends with a "<", an attribute with its text takes twice as much. In
+    # another encoding than XNAT's they could not be counted.
+    answer.check_memory(150 * answer.body.count(b"<") + 250 * answer.body.count(b"="))
+    parser = etree.XMLParser(encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         root = etree.fromstring(answer.body, parser=parser)
     except (etree.XMLSyntaxError, ValueError) as error:
