@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # The path at which an XNAT lives may itself hold "data" or "app", but none that ends so or goes on like this.
 _INSIDE_AN_XNAT = re.compile(r"/(data|REST)(/(auth|JSESSION|archive|projects|experiments)(/.*)?)?$|/app/template/")
-# RFC 9110 §5.6.2 and §5.5, and RFC 6265 §4.1.1.
+# RFC 9110 §5.6.2, RFC 9110 §5.5 and RFC 6265 §4.1.1.
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
