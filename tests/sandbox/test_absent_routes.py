@@ -77,6 +77,8 @@ def filled(template: str, place: Place) -> str:
         user="outsider",
         element="xnat:mrSessionData",
         search="S1",
+        tool="tool",
+        path="path",
         timestamp="20260101_000000000",
         folder="F",
     )

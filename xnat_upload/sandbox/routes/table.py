@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from xnat_upload.sandbox.faces import Face
 from xnat_upload.sandbox.routes import (
     assessors,
+    config,
+    dicom_dump,
     experiments,
     files,
     importing,
@@ -35,6 +37,7 @@ from xnat_upload.sandbox.routes import (
     services,
     session_writing,
     site_config,
+    site_lists,
     subjects,
     users,
     xapi,
@@ -179,6 +182,9 @@ ARCHIVE: dict[str, Noun] = {
     "/projects/{project}/subjects/{subject}": SUBJECT,
     "/projects/{project}/subjects": SUBJECT_LIST,
     "/projects/{project}/accessibility": ACCESSIBILITY,
+    "/projects/{project}/scan_types": Noun({"GET": site_lists.list_scan_types}, LIST),
+    "/scan_types": Noun({"GET": site_lists.list_scan_types}, LIST),
+    "/scanners": Noun({"GET": site_lists.list_scanners}, LIST),
     "/projects/{project}/prearchive_code": PREARCHIVE_CODE,
     "/projects/{project}": PROJECT,
     "/projects": PROJECT_LIST,
@@ -203,6 +209,13 @@ PREARCHIVE: dict[str, Noun] = {
         ("text/xml", "application/zip", "text/html"),
     ),
 }
+
+CONFIG_SCOPES = ("", "/projects/{project}")
+CONFIG = Noun(
+    {"GET": config.read_config, "PUT": config.put_config, "DELETE": config.delete_config},
+    LIST,
+    tailed=frozenset({"PUT", "DELETE"}),
+)
 
 SITE: dict[str, Noun] = {
     "/JSESSION": Noun(
@@ -234,6 +247,10 @@ SITE: dict[str, Noun] = {
     "/search/saved": Noun({"GET": saved_searches.list_saved}, LIST),
     "/search/elements/{element}": Noun({"GET": search.list_fields}, ("text/xml",)),
     "/search/elements": Noun({"GET": search.list_elements}, LIST),
+    **{f"{scope}/config": Noun({"GET": config.list_tools}, LIST) for scope in CONFIG_SCOPES},
+    **{f"{scope}/config/{{tool}}": Noun({"GET": config.list_paths}, LIST) for scope in CONFIG_SCOPES},
+    **{f"{scope}/config/{{tool}}/{{path}}": CONFIG for scope in CONFIG_SCOPES},
+    "/services/dicomdump": Noun({"GET": dicom_dump.dump_header}, LIST),
     "/users": Noun({"GET": users.list_users}, LIST),
     "/search": Noun({"POST": searching.post_search}, LIST),
 }
