@@ -96,4 +96,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ImportError:
+        sys.exit("The demo needs its images and the sandbox: pip install 'xnat-upload[demo]'")

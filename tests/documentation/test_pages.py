@@ -33,7 +33,7 @@ from tests.documented import (
 from tests.transfer.test_faults import HEALED, REPORTED
 from xnat_upload import TransferSettings, XnatUploadError
 from xnat_upload.sandbox import Sandbox, faults
-from xnat_upload.sandbox.__main__ import parser as sandbox_parser
+from xnat_upload.sandbox.__main__ import main as sandbox
 from xnat_upload.sandbox.faults import Fault
 from xnat_upload.sandbox.routes.table import ARCHIVE, OWNERS, SCANS_OF, SITE, XAPI, Noun
 
@@ -122,7 +122,7 @@ def test_commands_exist(page: Path) -> None:
     for module in re.findall(r"python -m ([a-z_.]+)", text):
         assert importlib.util.find_spec(module), module
     for options in re.findall(r"^(?:python -m xnat_upload\.|xnat-upload )sandbox (.*)$", text, re.MULTILINE):
-        sandbox_parser().parse_args(shlex.split(options))
+        sandbox.make_context("sandbox", shlex.split(options))
     optional = (ROOT / "pyproject.toml").read_text().partition("[project.optional-dependencies]")[2]
     for extras in re.findall(r"xnat-upload\[([a-z,]+)\]", text):
         for extra in extras.split(","):

@@ -69,21 +69,40 @@ def order(**changes: object) -> dict[str, object]:
     }
 
 
-def test_the_demo_needs_nothing_beyond_its_own_extra() -> None:
-    refuse = """
+def run_without(packages: tuple[str, ...], module: str) -> subprocess.CompletedProcess[str]:
+    program = f"""
 import runpy, sys
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("pytest", "hypothesis", "fastapi", "matplotlib", "IPython", "sphinx"):
+        if name.partition(".")[0] in {packages!r}:
             raise ImportError(name + " is not installed")
 
 sys.meta_path.insert(0, Refuse())
-runpy.run_module("xnat_upload.demo", run_name="__main__")
+runpy.run_module({module!r}, run_name="__main__")
 """
-    ran = subprocess.run([sys.executable, "-c", refuse], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_demo_needs_nothing_beyond_its_own_extra() -> None:
+    ran = run_without(("pytest", "hypothesis", "fastapi", "matplotlib", "IPython", "sphinx"), "xnat_upload.demo")
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.splitlines()[-1] == "0 bytes were sent."
+
+
+@pytest.mark.parametrize("missing", ["pydicom", "nibabel", "starlette", "uvicorn", "python_multipart"])
+def test_the_demo_says_what_to_install(missing: str) -> None:
+    ran = run_without((missing,), "xnat_upload.demo")
+    assert (ran.returncode, ran.stderr.splitlines()) == (
+        1,
+        ["The demo needs its images and the sandbox: pip install 'xnat-upload[demo]'"],
+    )
+
+
+@pytest.mark.parametrize("module", ["xnat_upload", "xnat_upload.cli.main"])
+def test_the_command_says_what_to_install(module: str) -> None:
+    ran = run_without(("click",), module)
+    assert (ran.returncode, ran.stderr.splitlines()) == (1, ["xnat-upload needs click: pip install 'xnat-upload[cli]'"])
 
 
 def test_the_service_stores_files_and_answers_with_the_addresses_that_serve_them(hospital: DocumentedHospital) -> None:

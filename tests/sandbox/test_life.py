@@ -89,8 +89,9 @@ def test_taken_port_is_one_sentence() -> None:
     assert done.stderr == f"Port {port} is taken on 127.0.0.1: choose another with --port, or 0 for a free one.\n"
 
 
-def test_missing_starlette_is_one_sentence_with_the_line_to_type(tmp_path: Path) -> None:
-    (tmp_path / "starlette.py").write_text("raise ModuleNotFoundError('No module named starlette')")
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn", "python_multipart", "click"])
+def test_a_missing_package_is_one_sentence_with_the_line_to_type(tmp_path: Path, missing: str) -> None:
+    (tmp_path / f"{missing}.py").write_text("raise ModuleNotFoundError('No such module')")
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     command = [sys.executable, "-m", "xnat_upload.sandbox", "--port", "0"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=30, check=False)

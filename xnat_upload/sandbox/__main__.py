@@ -2,60 +2,38 @@
 
 from __future__ import annotations
 
-import argparse
 import errno
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import get_args
 
-from xnat_upload.sandbox.sandbox import Sandbox
+from xnat_upload.sandbox.sandbox import MISSING_EXTRA, Sandbox
 from xnat_upload.sandbox.site import Profile
 
+try:
+    import click
+except ImportError:
+    sys.exit(MISSING_EXTRA)
 
-def account(value: str) -> tuple[str, str]:
-    """Split ``NAME:PASSWORD``."""
-    name, colon, password = value.partition(":")
-    if not (name and colon and password):
-        raise argparse.ArgumentTypeError(f"{value!r} is not NAME:PASSWORD")
-    return name, password
-
-
-def place(value: str) -> tuple[str, str]:
-    """Split ``HUB_PROJECT_ID:ACCESSION_ID``."""
-    hub_project_id, colon, accession_id = value.rpartition(":")
-    if not (hub_project_id and colon and accession_id):
-        raise argparse.ArgumentTypeError(f"{value!r} is not HUB_PROJECT_ID:ACCESSION_ID")
-    return hub_project_id, accession_id
+_Pairs = tuple[tuple[str, str], ...]
 
 
-def parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m xnat_upload.sandbox",
-        description="An XNAT-compatible archive for one machine, to try and to test uploads without a server.",
-        epilog="Example: python -m xnat_upload.sandbox --port 8080 --account ada:secret",
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="port, 0 for a free one (default: %(default)s)")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="keep the archive here (default: temporary)")
-    parser.add_argument("--user", default="admin", help="name of the site administrator (default: %(default)s)")
-    parser.add_argument("--password", default="admin", help="the administrator's password (default: %(default)s)")
-    parser.add_argument(
-        "--account", type=account, action="append", default=[], metavar="NAME:PASSWORD",
-        help="a further account without site roles; may be repeated",
-    )  # fmt: skip
-    parser.add_argument(
-        "--session", type=place, action="append", default=[], metavar="HUB_PROJECT_ID:ACCESSION_ID",
-        help="a CT session to upload into, in a project that every account may edit; may be repeated",
-    )  # fmt: skip
-    parser.add_argument("--context-path", default="", metavar="PATH", help="servlet context, such as /xnat")
-    parser.add_argument("--profile", choices=get_args(Profile), default="1.8", help="whose answers to give")
-    parser.add_argument("--latency-ms", type=float, default=0, metavar="N", help="round-trip time of the network")
-    parser.add_argument("--bandwidth-mbps", type=float, metavar="N", help="megabits per second, each way")
-    return parser
+def _split_at(split: Callable[[str], tuple[str, str, str]]) -> Callable[..., _Pairs]:
+    """Read options that are two texts with a colon between them."""
+
+    def read(_: click.Context, option: click.Option, values: tuple[str, ...]) -> _Pairs:
+        pairs = []
+        for value in values:
+            first, _colon, second = split(value)
+            if not (first and second):
+                raise click.BadParameter(f"{value!r} is not {option.metavar}")
+            pairs.append((first, second))
+        return tuple(pairs)
+
+    return read
 
 
 def fill(sandbox: Sandbox, places: Iterable[tuple[str, str]], accounts: Iterable[str]) -> None:
@@ -70,20 +48,62 @@ def fill(sandbox: Sandbox, places: Iterable[tuple[str, str]], accounts: Iterable
         sandbox.add_session(projects[hub_project_id], accession_id, xsi_type="xnat:ctSessionData")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM or Ctrl-C."""
-    options = parser().parse_args(arguments)
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100},
+    epilog="Example: python -m xnat_upload.sandbox --port 8080 --account ada:secret",
+)
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, help="Port; 0 takes a free one.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), metavar="DIR", help="Keep the archive here, and not for this run only."
+)
+@click.option("--user", default="admin", help="Name of the site administrator.")
+@click.option("--password", default="admin", help="The administrator's password.")
+@click.option(
+    "--account",
+    "accounts",
+    multiple=True,
+    metavar="NAME:PASSWORD",
+    callback=_split_at(lambda value: value.partition(":")),
+    help="A further account without site roles; may be repeated.",
+)
+@click.option(
+    "--session",
+    "sessions",
+    multiple=True,
+    metavar="HUB_PROJECT_ID:ACCESSION_ID",
+    callback=_split_at(lambda value: value.rpartition(":")),
+    help="A CT session to upload into, in a project that every account may edit; may be repeated.",
+)
+@click.option("--context-path", default="", metavar="PATH", help="Servlet context, such as /xnat.")
+@click.option("--profile", type=click.Choice(get_args(Profile)), default="1.8", help="Whose answers to give.")
+@click.option("--latency-ms", type=float, default=0, metavar="N", help="Round-trip time of the network.")
+@click.option("--bandwidth-mbps", type=float, metavar="N", help="Megabits per second, each way.")
+def main(
+    host: str,
+    port: int,
+    data: Path | None,
+    user: str,
+    password: str,
+    accounts: _Pairs,
+    sessions: _Pairs,
+    context_path: str,
+    profile: Profile,
+    latency_ms: float,
+    bandwidth_mbps: float | None,
+) -> None:
+    """Start an XNAT-compatible archive on this machine, to try and to test uploads without a server."""
     sandbox = Sandbox(
-        data=options.data,
-        host=options.host,
-        port=options.port,
-        user=options.user,
-        password=options.password,
-        accounts=dict(options.account),
-        context_path=options.context_path,
-        profile=options.profile,
-        latency_ms=options.latency_ms,
-        bandwidth_mbps=options.bandwidth_mbps,
+        data=data,
+        host=host,
+        port=port,
+        user=user,
+        password=password,
+        accounts=dict(accounts),
+        context_path=context_path,
+        profile=profile,
+        latency_ms=latency_ms,
+        bandwidth_mbps=bandwidth_mbps,
     )
     leaving = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -91,28 +111,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         sandbox.start()
     except (ImportError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        sys.exit(str(error))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            print(
-                f"Port {options.port} is taken on {options.host}: choose another with --port, or 0 for a free one.",
-                file=sys.stderr,
-            )
-        else:
-            print(f"Cannot listen on {options.host}:{options.port}: {error}", file=sys.stderr)
-        return 1
+            sys.exit(f"Port {port} is taken on {host}: choose another with --port, or 0 for a free one.")
+        sys.exit(f"Cannot listen on {host}:{port}: {error}")
     try:
-        fill(sandbox, options.session, [name for name, _ in options.account])
+        fill(sandbox, sessions, [name for name, _ in accounts])
         print(f"listening on {sandbox.url}", flush=True)
         leaving.wait()
     except ValueError as error:
-        print(f"{error} Leave out --session.", file=sys.stderr)
-        return 1
+        sys.exit(f"{error} Leave out --session.")
     finally:
         sandbox.stop()
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(prog_name="python -m xnat_upload.sandbox")
