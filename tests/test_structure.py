@@ -162,7 +162,7 @@ print(*(name for name in sys.modules if name.partition(".")[0] in ("pyxnat", "nu
     assert ran.stdout.strip() == "", "importing the package imports what only a connection needs"
 
 
-def test_the_wheel_says_that_it_is_typed(tmp_path: Path) -> None:
+def test_the_wheel_says_that_it_is_typed_and_has_the_templates(tmp_path: Path) -> None:
     if not (PACKAGE.parent / "pyproject.toml").exists():
         pytest.skip("an installed copy is tested, which has no source tree to build from")
     program = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
@@ -177,5 +177,8 @@ def test_the_wheel_says_that_it_is_typed(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / ran.stdout.strip().splitlines()[-1]) as wheel:
         names = wheel.namelist()
     assert "xnat_upload/py.typed" in names
+    templates = {path.relative_to(PACKAGE.parent).as_posix() for path in PACKAGE.rglob("templates/*")}
+    assert "xnat_upload/display/templates/style.css" in templates
+    assert templates <= set(names)
     assert not [name for name in names if not name.startswith("xnat_upload")]
     assert {f"{name_of(path)}.py" for path in MODULES} <= set(names)

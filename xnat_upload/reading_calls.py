@@ -53,16 +53,14 @@ class ReadingCalls:
 
     def _repr_html_(self) -> str:
         user, settings = self._archive.connection.known_user, self.settings
-        return html.box(
-            html.heading(
-                "Uploader", html.GOOD if user else html.NEUTRAL, f"logged in as {user}" if user else "not logged in yet"
-            ),
-            html.line(html.link(self.server, self.server)),
-            html.line(f"Nets lie in {html.text(self.images_dir)}.") if self.images_dir else "",
-            html.line(
-                f"{settings.workers} resources at a time; at most {settings.batch_files} files or "
-                f"{readable_bytes(settings.batch_bytes)} in a request."
-            ),
+        return html.render(
+            "uploader.html",
+            server=self.server,
+            user=user,
+            images_dir=self.images_dir,
+            workers=settings.workers,
+            batch_files=settings.batch_files,
+            batch_size=readable_bytes(settings.batch_bytes),
         )
 
     def __enter__(self: _Self) -> _Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from lxml import etree
@@ -12,6 +13,8 @@ from lxml import etree
 from tests.conftest import SandboxHospital
 from tests.report.test_exports import FAILED, OUTCOME, place
 from xnat_upload import FileOutcome, Report, Status, Uploader
+from xnat_upload.display import html
+from xnat_upload.display.html import Tone
 
 HOSTILE = [
     "<script>alert(1)</script>.nii",
@@ -33,7 +36,21 @@ def text_of(element: etree._Element) -> str:
 
 
 def rows_of(element: etree._Element) -> list[list[str]]:
-    return [[text_of(cell) for cell in row.iterfind("td")] for row in element.iterfind(".//tbody/tr")]
+    """The cells of each row, those that span several rows in each of them."""
+    rows: list[list[str]] = []
+    spanning: dict[int, tuple[int, str]] = {}
+    for row in element.iterfind(".//tbody/tr"):
+        cells = row.findall("td")
+        found: list[str] = []
+        while cells or spanning.get(len(found), (0, ""))[0]:
+            left, text = spanning.get(len(found), (0, ""))
+            if not left:
+                cell = cells.pop(0)
+                left, text = int(cell.get("rowspan", "1")), text_of(cell)
+            spanning[len(found)] = left - 1, text
+            found.append(text)
+        rows.append(found)
+    return rows
 
 
 def outcomes(number: int, *, wrong: frozenset[int] = frozenset()) -> tuple[FileOutcome, ...]:
@@ -126,18 +143,69 @@ def test_a_long_table_folds_and_shows_what_went_wrong_first() -> None:
     assert len(rows_of(folded)) == 106
 
 
-def test_a_huge_table_is_cut_and_says_where_the_whole_is() -> None:
-    shown = Report(files=outcomes(5000), seconds=1.0)._repr_html_()
-    assert len(rows_of(parsed(shown))) == 500
-    assert "4988 more files; 4500 are not shown, report.to_dataframe() has them all" in shown
-    assert len(shown) < 1_000_000
+@pytest.mark.parametrize(
+    "kind", ["alike", "long names", "hostile names", "reasons of their own", "places of their own"]
+)
+def test_a_huge_table_is_cut_and_says_where_the_whole_is(kind: str) -> None:
+    """A notebook keeps what it shows in its file."""
+    files = outcomes(1500, wrong=frozenset(range(900, 1400)))
+    if kind == "long names":
+        files = tuple(dataclasses.replace(file, name=f"{file.name:x<250}", url=f"{file.url:x<900}") for file in files)
+    elif kind == "hostile names":
+        files = tuple(dataclasses.replace(file, name="<&>" * 80) for file in files)
+    elif kind == "reasons of their own":
+        files = tuple(dataclasses.replace(file, reason=f"{file.name} {'because ' * 40}") for file in files)
+    elif kind == "places of their own":
+        files = tuple(
+            dataclasses.replace(file, destination=dataclasses.replace(file.destination, accession_id=f"ACC{number}"))
+            for number, file in enumerate(files)
+        )
+    shown = Report(files=files, seconds=1.0)._repr_html_()
+    rows = rows_of(parsed(shown))
+    assert 20 < len(rows) < 1500
+    assert rows[0][0] == "✗ failed"
+    assert f"{1500 - len(rows)} are not shown, report.to_dataframe() has them all" in shown
+    assert len(shown.encode()) < 100_000
 
 
-def test_what_is_shown_needs_nothing_from_elsewhere_and_brings_no_colours_of_its_own_ground() -> None:
+def test_a_reason_that_many_files_share_is_said_once_and_stands_beside_each() -> None:
+    shown = Report(files=outcomes(118, wrong=frozenset({3, 60, 90})), seconds=1.0)._repr_html_()
+    assert shown.count(FAILED.reason) == 1
+    assert shown.count(OUTCOME.reason) == 2, "once above the fold, and once below"
+    assert [row[3] for row in rows_of(parsed(shown))] == [FAILED.reason] * 3 + [OUTCOME.reason] * 115
+
+
+def test_what_is_shown_needs_nothing_from_elsewhere_and_only_badges_have_a_ground_of_their_own() -> None:
     shown = Report(files=outcomes(118, wrong=frozenset({3})), seconds=1.0)._repr_html_()
-    assert not re.findall(r"<(script|link|style|img|iframe)\b|@import|url\(", shown)
-    grounds = set(re.findall(r"background(?:-color)?:([^;\"]+)", shown))
-    assert grounds == {"transparent"}
+    assert not re.findall(r"<(script|link|img|iframe)\b|@import|url\(|!important| style=", shown)
+    (style,) = parsed(shown).iter("style")
+    rules = dict(re.findall(r"^(.+?) \{ (.*) \}$", text_of(style), re.MULTILINE))
+    assert all(selector.startswith(".xnat-upload") for selector in rules), "nothing else of the notebook changes"
+    grounds = {selector for selector, rule in rules.items() if "background" in rule and "transparent" not in rule}
+    assert grounds == {f".xnat-upload .{tone}" for tone in get_args(Tone)}
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2, "contrast ratio", of two colours such as #1e1e1e."""
+
+    def luminance(colour: str) -> float:
+        channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+        red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#000000", "#1e1e1e"])
+@pytest.mark.parametrize("tone", get_args(Tone))
+def test_badges_pass_wcag_aa_on_every_page(tone: Tone, page: str) -> None:
+    """No colour has 4.5 to 1 both on white and on an editor's grey: the words stand on a ground of the badge's own."""
+    style = (Path(html.__file__).parent / "templates" / "style.css").read_text()
+    (words,) = re.findall(r"\.badge \{ color: (#\w{6});", style)
+    (ground,) = re.findall(rf"\.{tone} \{{ background: (#\w{{6}});", style)
+    assert contrast(words, ground) >= 4.5
+    assert contrast(ground, page) >= 3
 
 
 def test_an_empty_report_can_be_shown() -> None:

@@ -1,120 +1,112 @@
-"""Pieces of HTML for notebooks: boxes, tables that fold, links and badges.
+"""What a notebook shows, from the templates beside this module: escaped, without a script, nothing from elsewhere.
 
-One piece of HTML with inline styles: no script, nothing from elsewhere. Colours are the page's own, and a few that can
-be read on white and on black. Names, paths and a server's words come from others, so all text is escaped, and isolated
-from the writing direction of what stands beside it.
+All colours stand in ``templates/style.css``. They are the page's own, but for the badges, which bring their own ground
+so that they can be read on any page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
 from html import escape
-from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from xnat_upload.display.tables import shown_first
 
-# The tones of badges and headings.
-GOOD, DOUBTFUL, BAD, NEUTRAL = "#2b8a57", "#a86f00", "#d64545", "#808080"
-_LINE = "1px solid rgba(128,128,128,.35)"
+if TYPE_CHECKING:
+    import jinja2
+
+Tone: TypeAlias = Literal["good", "doubtful", "bad", "neutral"]
+
 _TABLE_ROWS = 12
 # A notebook keeps what it shows in its file; beyond this, a DataFrame is the better view.
-_MOST_ROWS = 500
+_MOST_CHARACTERS = 80_000
+_CHARACTERS_OF_A_ROW = 150  # around what it says
 
-_Row = TypeVar("_Row")
+_Item = TypeVar("_Item")
 
 
-def tables(
-    rows: Sequence[_Row],
-    wrong: Sequence[int],
-    header: Sequence[str],
-    cells: Callable[[_Row], Iterable[str]],
-    *,
-    beyond: str,
-) -> str:
-    """Show what went wrong and the first of the others; the rest folds."""
-    if not rows:
-        return ""
-    first = shown_first(wrong, len(rows), longest=_TABLE_ROWS)
+@dataclass(frozen=True)
+class Row:
+    """One file in a table; `where` is an object with the names of a place, or None where all files have one place."""
+
+    word: str
+    tone: Tone
+    name: str
+    url: str
+    size: str
+    reason: str
+    where: Any = None
+    page: str = ""
+
+
+@dataclass(frozen=True)
+class FileTable:
+    """Rows with one status, place and reason together: what went wrong and the first of the others, and what folds."""
+
+    first: list[list[Row]]
+    rest: list[list[Row]]
+    folded: int
+    left_out: int
+    with_place: bool
+    beyond: str
+
+
+def file_table(
+    items: Sequence[_Item], wrong: Sequence[int], row_of: Callable[[_Item], Row], *, with_place: bool, beyond: str
+) -> FileTable:
+    """Choose what is shown of many files; `beyond` says where the others are."""
+    first = shown_first(wrong, len(items), longest=_TABLE_ROWS)
     chosen = set(first)
-    others = (row for row in range(len(rows)) if row not in chosen)
-    rest = list(islice(others, max(0, _MOST_ROWS - len(first))))
-    left_out = len(rows) - len(first) - len(rest)
-    shown = table(header, [cells(rows[row]) for row in first])
-    if not rest:
-        return shown
-    more = f"; {left_out} are not shown, {beyond}" if left_out else ""
-    return (
-        f'{shown}<details style="margin:.3em 0"><summary style="cursor:pointer">{len(rest) + left_out} more files'
-        f"{more}</summary>{table(header, [cells(rows[row]) for row in rest])}</details>"
+    rows = (row_of(items[position]) for position in (*first, *(n for n in range(len(items)) if n not in chosen)))
+    shown = _bounded(rows)
+    return FileTable(
+        first=_grouped(shown[: len(first)]),
+        rest=_grouped(shown[len(first) :]),
+        folded=len(items) - min(len(first), len(shown)),
+        left_out=len(items) - len(shown),
+        with_place=with_place,
+        beyond=beyond,
     )
 
 
-def table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    """Show rows of cells, which are HTML, under a heading."""
-    # Notebooks style tables themselves: each cell says what it must not leave to them.
-    cell = f"text-align:left;vertical-align:top;padding:.2em 1.2em .2em 0;border:0;border-bottom:{_LINE};"
-    number = cell.replace("text-align:left", "text-align:right") + "white-space:nowrap;"
-    styles = [
-        number if name == "size" else f"{cell}white-space:nowrap;" if name in ("status", "action", "where") else cell
-        for name in header
-    ]
-    head = "".join(
-        f'<th scope="col" style="{style}font-weight:600">{name}</th>'
-        for name, style in zip(header, styles, strict=True)
-    )
-    body = "".join(
-        '<tr style="background:transparent">'
-        + "".join(
-            f'<td style="{style}{"overflow-wrap:anywhere;min-width:8em;" if style == cell else ""}">{content}</td>'
-            for content, style in zip(row, styles, strict=True)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return (
-        '<div style="overflow-x:auto"><table style="border-collapse:collapse;margin:.4em 0;font-size:inherit;'
-        f'color:inherit;background:transparent"><thead><tr style="background:transparent">{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+def render(template: str, **values: Any) -> str:
+    """Fill in a template."""
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    import jinja2  # no program without a notebook needs it
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("xnat_upload.display"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 
-def box(*parts: str) -> str:
-    """Put parts under one another, with a line at their left."""
-    return (
-        f'<div style="color:inherit;background:transparent;border-left:3px solid rgba(128,128,128,.35);'
-        f'padding:.1em 0 .1em .8em;line-height:1.45">{"".join(parts)}</div>'
-    )
+def _bounded(rows: Iterable[Row]) -> list[Row]:
+    """Take rows as long as they fit into a notebook; words that are said once for many count once."""
+    shown: list[Row] = []
+    said: set[tuple[str, ...]] = set()
+    characters = 0
+    for row in rows:
+        characters += _CHARACTERS_OF_A_ROW + len(escape(row.url + row.name))
+        if (why := (row.word, row.reason, row.page, str(row.where))) not in said:
+            said.add(why)
+            characters += 2 * _CHARACTERS_OF_A_ROW + len(escape(row.reason + row.page + str(row.where)))
+        if characters > _MOST_CHARACTERS:
+            break
+        shown.append(row)
+    return shown
 
 
-def heading(what: str, tone: str, state: str) -> str:
-    """Say what is shown, and in which state it is."""
-    return line(f'<strong>{escape(what)}</strong> · <span style="color:{tone};font-weight:600">{text(state)}</span>')
-
-
-def line(content: str) -> str:
-    """Put content on a line of its own."""
-    return f'<div style="margin:.15em 0">{content}</div>'
-
-
-def badge(word: str, tone: str) -> str:
-    """Show a word in a tone, with a mark for those who see no colours."""
-    mark = {BAD: "✗", GOOD: "✓", DOUBTFUL: "!", NEUTRAL: "–"}[tone]
-    return f'<span style="color:{tone};font-weight:600">{mark} {escape(word)}</span>'
-
-
-def link(url: str, label: object) -> str:
-    """Link a text to an address, if it is one of the web."""
-    if not url.startswith(("https://", "http://")):
-        return text(label)
-    return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{text(label)}</a>'
-
-
-def names(names: Sequence[str]) -> str:
-    """Name a few, and show that there are more."""
-    return ", ".join(text(name) for name in names[:_TABLE_ROWS]) + (" …" if len(names) > _TABLE_ROWS else "")
-
-
-def text(value: object) -> str:
-    """Show any text as it is, whatever characters it holds."""
-    return f"<bdi>{escape(str(value))}</bdi>"
+def _grouped(rows: Iterable[Row]) -> list[list[Row]]:
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.word, row.reason, row.where), []).append(row)
+    return list(groups.values())

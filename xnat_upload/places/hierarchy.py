@@ -200,7 +200,7 @@ class Scans(Sequence[Scan]):
         return "\n".join(aligned(self._HEADER, self._rows()))
 
     def _repr_html_(self) -> str:
-        return html.table(self._HEADER, [[html.text(cell) for cell in row] for row in self._rows()])
+        return html.render("scans.html", header=self._HEADER, rows=self._rows())
 
     def _rows(self) -> list[tuple[str, ...]]:
         return [

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
 
 from xnat_upload.archive.listing import Listing
 from xnat_upload.display import html
 from xnat_upload.display.tables import readable_bytes
 from xnat_upload.places.hierarchy import Resource
-from xnat_upload.places.place_html import place_html
 from xnat_upload.planning.step import Action, Step
 
-_TONES = {
-    Action.SEND: html.GOOD,
-    Action.REPLACE: html.DOUBTFUL,
-    Action.SKIP: html.NEUTRAL,
-    Action.REFUSE: html.BAD,
+_TONES: Mapping[Action, html.Tone] = {
+    Action.SEND: "good",
+    Action.REPLACE: "doubtful",
+    Action.SKIP: "neutral",
+    Action.REFUSE: "bad",
 }
 
 
@@ -25,33 +23,25 @@ def plan_html(
 ) -> str:
     """Show what would be done with each file of a plan, and why."""
     wrong = [row for row, step in enumerate(steps) if step.action is Action.REFUSE]
-    session, scan = f"{server}{resource.accession}" if server else "", resource.scan
-    new_scan = (
-        html.line(f"Scan {html.text(scan.scan_id)} does not exist yet; it would be a {html.text(scan_type)}.")
-        if scan_type and scan
-        else ""
-    )
-    refused = f"{len(wrong)} refused, so nothing would be sent"
-    state = (html.BAD, refused) if wrong else (html.GOOD, "nothing is in the way")
-    return html.box(
-        html.heading("Plan", *state),
-        html.line(escape(summary)),
-        html.line(place_html(resource.destination, page=f"{session}?format=html" if session else "")),
-        new_scan,
-        html.tables(
-            steps,
-            wrong,
-            ("action", "file", "size", "reason"),
-            lambda step: _step_cells(step, resource, listed=listed, server=server),
-            beyond="plan.steps has them all",
-        ),
-    )
 
+    def row_of(step: Step) -> html.Row:
+        name = step.file.name
+        return html.Row(
+            word=step.action.value,
+            tone=_TONES[step.action],
+            name=name,
+            url=f"{server}{resource.file_path(name)}" if server and name in listed else "",
+            size=readable_bytes(step.file.size_bytes),
+            reason=step.reason,
+        )
 
-def _step_cells(step: Step, resource: Resource, *, listed: Listing, server: str) -> Iterable[str]:
-    name = step.file.name
-    stored = bool(server) and name in listed
-    yield html.badge(step.action.value, _TONES[step.action])
-    yield html.link(f"{server}{resource.file_path(name)}" if stored else "", name)
-    yield readable_bytes(step.file.size_bytes)
-    yield html.text(step.reason)
+    return html.render(
+        "plan.html",
+        tone="bad" if wrong else "good",
+        state=f"{len(wrong)} refused, so nothing would be sent" if wrong else "nothing is in the way",
+        summary=summary,
+        where=resource.destination,
+        page=f"{server}{resource.accession}?format=html" if server else "",
+        scan_type=scan_type if resource.scan else None,
+        table=html.file_table(steps, wrong, row_of, with_place=False, beyond="plan.steps has them all"),
+    )

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
 
 from xnat_upload.display import html
 from xnat_upload.display.tables import readable_bytes
-from xnat_upload.places.place_html import place_html
 from xnat_upload.report.outcome import FileOutcome, Status
 
-_TONES = {
-    Status.STORED: html.GOOD,
-    Status.SKIPPED: html.NEUTRAL,
-    Status.UNPROVEN: html.DOUBTFUL,
-    Status.FAILED: html.BAD,
-    Status.NOT_SENT: html.BAD,
+_TONES: Mapping[Status, html.Tone] = {
+    Status.STORED: "good",
+    Status.SKIPPED: "neutral",
+    Status.UNPROVEN: "doubtful",
+    Status.FAILED: "bad",
+    Status.NOT_SENT: "bad",
 }
 _SESSION = re.compile(r"https?://.+?/data/projects/[^/]+/subjects/[^/]+/experiments/[^/]+(?=/scans/)")
 
@@ -31,34 +29,35 @@ def report_html(
     extra: Sequence[str],
 ) -> str:
     """Show a report: what became of each file, links, totals."""
-    place = files[0].destination if files else None
-    one_place = place is not None and all(file.destination == place for file in files)
-    state = (html.BAD, f"{len(wrong)} not in the archive") if wrong else (html.GOOD, "all in the archive")
-    rate = f" · {readable_bytes(bytes_per_second)}/s" if bytes_per_second else ""
-    page = next(filter(None, map(_session_page, files)), "") if one_place else ""
-    header = ("status", "file", *(() if one_place else ("where",)), "size", "reason")
-    return html.box(
-        html.heading(kind, *state),
-        html.line(escape(summary) + rate),
-        html.line(place_html(place, page=page)) if place and one_place else "",
-        html.tables(
-            files,
-            wrong,
-            header,
-            lambda file: _outcome_cells(file, with_place=not one_place),
-            beyond="report.to_dataframe() has them all",
+    places = {file.destination for file in files}
+    one_place = len(places) == 1
+
+    def row_of(file: FileOutcome) -> html.Row:
+        return html.Row(
+            word=file.status.value,
+            tone=_TONES[file.status],
+            name=file.name,
+            url=file.url if file.ok else "",
+            size=readable_bytes(file.size_bytes),
+            reason=file.reason,
+            where=None if one_place else file.destination,
+            page="" if one_place else _session_page(file),
+        )
+
+    return html.render(
+        "report.html",
+        kind=kind,
+        tone="bad" if wrong else "good",
+        state=f"{len(wrong)} not in the archive" if wrong else "all in the archive",
+        summary=summary,
+        rate=readable_bytes(bytes_per_second) if bytes_per_second else "",
+        where=files[0].destination if one_place else None,
+        page=next(filter(None, map(_session_page, files)), "") if one_place else "",
+        table=html.file_table(
+            files, wrong, row_of, with_place=not one_place, beyond="report.to_dataframe() has them all"
         ),
-        html.line("The archive also lists what was not sent here: " + html.names(extra)) if extra else "",
+        extra=extra,
     )
-
-
-def _outcome_cells(file: FileOutcome, *, with_place: bool) -> Iterable[str]:
-    yield html.badge(file.status.value, _TONES[file.status])
-    yield html.link(file.url if file.ok else "", file.name)
-    if with_place:
-        yield place_html(file.destination, page=_session_page(file))
-    yield readable_bytes(file.size_bytes)
-    yield html.text(file.reason)
 
 
 def _session_page(file: FileOutcome) -> str:
