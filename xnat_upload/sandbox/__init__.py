@@ -13,15 +13,14 @@ route, `faults` what can be made to go wrong.
 
 What it does not imitate
 ------------------------
-- Assessors, reconstructions, prearchive, import services, the user cache, custom
-  variables, searches, pipelines, and whatever of ``/xapi`` an upload does not need.
+- What answers 501, by its name: see `routes.absent`.
 - Locked, obsolete and quarantined items; accounts that are disabled, unverified or
   have an expired password; LDAP and other providers (a prefix ``provider/`` is dropped).
 - ``reference=`` (copying from a path of the server), conversion of DICOM to JPEG,
   ``listContents``, ``structure``, ``includeRootPath``, ``recursive``, ``?media=``.
 - Tomcat's 20 seconds of patience with a client that stalls.
 - Files that leave their resource by ``../`` in an archive do so, but not beyond the
-  directory of the sandbox.
+  folder of their project.
 
 What the sources leave open, and what is done here
 --------------------------------------------------

@@ -11,13 +11,14 @@ from dataclasses import replace
 from xnat_upload.sandbox.routes.actions import check_actions
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, created_address, empty, text
 from xnat_upload.sandbox.routes.documents import item_answer
-from xnat_upload.sandbox.routes.fields import ASSESSOR_FIELDS, fields_from_query, short
-from xnat_upload.sandbox.routes.filters import chosen_columns, filtered, page
+from xnat_upload.sandbox.routes.experiment_tables import experiment_table
+from xnat_upload.sandbox.routes.fields import ASSESSOR_FIELDS, fields_from_query
+from xnat_upload.sandbox.routes.listing import ListKind
 from xnat_upload.sandbox.routes.request import Request
 from xnat_upload.sandbox.routes.schema import ALL_TYPES, ASSESSOR_TYPES
 from xnat_upload.sandbox.routes.sharing import list_projects_of, project_to_delete_from, put_share, remove_share
+from xnat_upload.sandbox.routes.sources import EXPERIMENT_COLUMNS, EXPERIMENT_SHORTCUTS
 from xnat_upload.sandbox.routes.subjects import check_label
-from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import (
     assessors_called,
     can_edit_session,
@@ -32,8 +33,8 @@ from xnat_upload.sandbox.store.archive import now
 from xnat_upload.sandbox.store.deletion import delete_session
 from xnat_upload.sandbox.store.records import Project, Session
 
-LIST_COLUMNS = ("ID", "project", "label", "date", "xsiType", "insert_date", "session_ID", "session_label")
 ROOT = "xnat:imageAssessorData"
+OF_SESSION = ListKind(root=ROOT, shortcuts=EXPERIMENT_SHORTCUTS, default=EXPERIMENT_COLUMNS)
 IDENTITY = frozenset({"ID", "label", "project", "imageSession_ID"})
 
 
@@ -56,35 +57,9 @@ def list_assessors(request: Request) -> Answer:
     project, session = _parents(request)
     if session is None:
         raise Refusal(404, "Unable to find experiment.")
-    shown_in = project.id if project else session.project
-    wanted_type = request.query.get("xsiType")
-    root = wanted_type if wanted_type in ASSESSOR_TYPES else ROOT
-    key = f"{root.lower()}/id"
-    rows = [
-        {
-            **short(one.fields, ASSESSOR_FIELDS),
-            key: one.id,
-            "ID": one.id,
-            "project": one.project,
-            "label": one.label_in(shown_in),
-            "xsiType": one.xsi_type,
-            "insert_date": one.insert_date,
-            "insert_user": one.insert_user,
-            "session_ID": session.id,
-            "session_label": session.label,
-            "session_project": session.project,
-            "URI": f"/data/experiments/{one.id}",
-        }
-        for one in request.archive.assessors_of(session)
-        if can_read_item(request, one)
-    ]
-    known = (*LIST_COLUMNS, "insert_user", "session_project", *ASSESSOR_FIELDS)
-    names = {name: name for name in known}
-    names |= {f"{prefix}/{name}": name for prefix in (root, "xnat:experimentData") for name in known}
-    selected, is_page = page(filtered(rows, request.query, names), request.query)
-    columns = (key, *chosen_columns(request.query, known, LIST_COLUMNS), "URI")
-    cells = [[row.get(name, "") for name in columns] for row in selected]
-    return table_answer(Table(columns=columns, rows=cells, with_total=not is_page), request)
+    shown_in = project or request.archive.projects[session.project]
+    experiments = [one for one in request.archive.assessors_of(session) if can_read_item(request, one)]
+    return experiment_table(request, experiments, OF_SESSION, project=shown_in)
 
 
 def _find(request: Request) -> tuple[Project | None, Session | None]:

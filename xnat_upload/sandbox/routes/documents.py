@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from xnat_upload.sandbox.routes.answers import Answer, stream
+from xnat_upload.sandbox.routes.item_values import values_answer
 from xnat_upload.sandbox.routes.items import Item, nested
 from xnat_upload.sandbox.routes.json_documents import json_document
 from xnat_upload.sandbox.routes.request import Request
@@ -23,6 +24,8 @@ Record = Project | Subject | Session | Reconstruction | Scan
 
 def item_answer(record: Record, request: Request) -> Answer:
     """Give an item in the format asked for: HTML or JSON by name, XML for everything else."""
+    if "handler" in request.query:
+        return values_answer(record, request)
     if request.format == "text/html":
         page = f"<html><head><title>XNAT</title></head><body><h1>{escape(record.id)}</h1></body></html>"
         return stream("text/html", [page.encode()])

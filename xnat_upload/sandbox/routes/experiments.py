@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from xnat_upload.sandbox.routes.answers import RESTLET_HEADERS, Answer, Refusal, empty, stream, text
 from xnat_upload.sandbox.routes.documents import item_answer
-from xnat_upload.sandbox.routes.fields import SESSION_FIELDS, short
-from xnat_upload.sandbox.routes.filters import chosen_columns, filtered, page
+from xnat_upload.sandbox.routes.experiment_tables import experiment_table
+from xnat_upload.sandbox.routes.listing import ListKind
 from xnat_upload.sandbox.routes.request import Request, is_interactive
-from xnat_upload.sandbox.routes.schema import ALL_TYPES
 from xnat_upload.sandbox.routes.session_writing import write_session
 from xnat_upload.sandbox.routes.sharing import (
     list_projects_of,
@@ -15,7 +16,7 @@ from xnat_upload.sandbox.routes.sharing import (
     put_share,
     remove_share,
 )
-from xnat_upload.sandbox.routes.tables import Table, table_answer
+from xnat_upload.sandbox.routes.sources import EXPERIMENT, EXPERIMENT_COLUMNS, EXPERIMENT_SHORTCUTS, SUBJECT_ASSESSOR
 from xnat_upload.sandbox.routes.targets import (
     can_read_item,
     readable_image_session,
@@ -27,12 +28,14 @@ from xnat_upload.sandbox.store import access
 from xnat_upload.sandbox.store.deletion import delete_session
 from xnat_upload.sandbox.store.records import GUEST, Project, Session
 
-LIST_COLUMNS = ("ID", "project", "date", "xsiType", "label", "insert_date")
-KNOWN_COLUMNS = (*LIST_COLUMNS, "subject_ID", "subject_label", "insert_user", *SESSION_FIELDS)
+OF_PROJECT = ListKind(
+    root=SUBJECT_ASSESSOR, shortcuts=EXPERIMENT_SHORTCUTS, default=EXPERIMENT_COLUMNS, widest=EXPERIMENT
+)
+OF_SITE = replace(OF_PROJECT, root=EXPERIMENT)
 
 
 def list_experiments(request: Request) -> Answer:
-    """``GET /data/projects/{P}[/subjects/{S}]/experiments``; here filters do work.
+    """``GET /data/projects/{P}[/subjects/{S}]/experiments``.
 
     See docs/xnat/projects-and-sessions.md, "Lists of sessions".
     """
@@ -40,70 +43,27 @@ def list_experiments(request: Request) -> Answer:
     project = readable_project(request, name)
     if project is None:
         raise Refusal(404, f"Unable to identify project {name}")
-    sessions = request.archive.sessions_of(project)
+    experiments = request.archive.experiments_of(project)
     if "subject" in request.params:
         subject = readable_subject(request, request.params["subject"], project)
         if subject is None:
             raise Refusal(404, f"Unable to identify subject {request.params['subject']}")
-        sessions = [one for one in sessions if one.subject_id == subject.id]
+        experiments = [one for one in experiments if one.subject_id == subject.id]
     if not access.can_read_data(request.user, project):
         raise Refusal(403, f"Unable to read experiments for Project: {project.id}")
-    root = request.query.get("xsiType") or "xnat:subjectAssessorData"
-    if root not in ALL_TYPES and root != "xnat:subjectAssessorData" and "," not in root:
+    try:
+        return experiment_table(request, experiments, OF_PROJECT, project=project)
+    except ValueError:
         # Every exception here is a 200 without a body (docs/xnat/projects-and-sessions.md, "A failed query is 200
         # without a body")
-        return stream("application/json", [])
-    try:
-        return _session_table(request, sessions, project=project)
-    except ValueError:
         return stream("application/json", [])
 
 
 def list_all_experiments(request: Request) -> Answer:
-    """``GET /data/experiments``: whatever the user may read."""
-    sessions = [one for one in request.archive.all_sessions() if can_read_item(request, one)]
-    return _session_table(request, sessions, project=None)
-
-
-def _session_table(request: Request, sessions: list[Session], *, project: Project | None) -> Answer:
-    wanted_type = request.query.get("xsiType")
-    # A single type becomes the root element, and the name of the key column follows it.
-    root = wanted_type if wanted_type in ALL_TYPES else "xnat:subjectAssessorData"
-    key = f"{root.lower()}/id"
-    names = {name: name for name in KNOWN_COLUMNS}
-    names |= {f"{prefix}/{name}": name for prefix in (root, "xnat:experimentData") for name in KNOWN_COLUMNS}
-    if not request.face.filters_by_label:
-        del names["label"]
-    rows = filtered((_row(request, one) for one in sessions), request.query, names)
-    selected, is_page = page(rows, request.query)
-    columns = chosen_columns(request.query, KNOWN_COLUMNS, LIST_COLUMNS)
-    cells = []
-    for row in selected:
-        shown = {**row, key: row["ID"], "URI": f"/data/experiments/{row['ID']}"}
-        if project and project.id != row["project"]:
-            # Rewritten after the query: a filter on the label has matched the primary one
-            # (docs/xnat/projects-and-sessions.md, "Lists of sessions").
-            session = request.archive.sessions[row["ID"]]
-            shown |= {"label": session.label_in(project.id), "project": project.id}
-        cells.append([shown.get(name, "") for name in (key, *columns, "URI")])
-    title = None if project else "Matching experiments"
-    table = Table(columns=(key, *columns, "URI"), rows=cells, title=title, with_total=not is_page)
-    return table_answer(table, request)
-
-
-def _row(request: Request, session: Session) -> dict[str, str]:
-    subject = request.archive.subjects.get(session.subject_id)
-    return {
-        **short(session.fields, SESSION_FIELDS),
-        "ID": session.id,
-        "project": session.project,
-        "label": session.label,
-        "xsiType": session.xsi_type,
-        "subject_ID": session.subject_id,
-        "subject_label": subject.label if subject else "",
-        "insert_date": session.insert_date,
-        "insert_user": session.insert_user,
-    }
+    """``GET /data/experiments``: whatever the user may read, assessors as well; here a failed query is 500."""
+    with request.archive.lock:
+        everything = list(request.archive.sessions.values())
+    return experiment_table(request, [one for one in everything if can_read_item(request, one)], OF_SITE, project=None)
 
 
 def _find(request: Request) -> tuple[Project | None, Session | None]:

@@ -78,6 +78,19 @@ def kind_of(xsi_type: str, path: str) -> str:
     return place.kind or "string"
 
 
+def is_field(xsi_type: str, path: str) -> bool:
+    """Tell whether the schema has a field at a path, which is spelled as the schema does."""
+    place: Element = data_type(xsi_type)
+    parts = steps(path) or []
+    for number, part in enumerate(parts):
+        element = place.element(part.name)
+        if element is None:
+            is_last = number == len(parts) - 1
+            return is_last and (place.text == part.name or place.attribute(part.name) is not None)
+        place = data_type(concrete(element.item)) if element.item else element
+    return bool(place.kind)
+
+
 def normalised(xsi_type: str, path: str, value: str) -> str:
     """Write a value as XNAT keeps it, whatever it was sent as.
 

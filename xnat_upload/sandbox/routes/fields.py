@@ -106,8 +106,3 @@ def checked(xsi_type: str, fields: Mapping[str, str]) -> dict[str, str]:
         return {path: normalised(xsi_type, path, value) for path, value in fields.items()}
     except ValueError as error:
         raise Refusal(400, str(error)) from error
-
-
-def short(fields: Mapping[str, str], short_names: Mapping[str, str]) -> dict[str, str]:
-    """Give fields by their short names, as listings name their columns, and by path for those without."""
-    return {**fields, **{name: fields[path] for name, path in short_names.items() if path in fields}}

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty, text
 from xnat_upload.sandbox.routes.documents import item_answer
-from xnat_upload.sandbox.routes.fields import PROJECT_FIELDS, short
-from xnat_upload.sandbox.routes.filters import Row, chosen_columns, filtered
+from xnat_upload.sandbox.routes.listing import listing
 from xnat_upload.sandbox.routes.project_writing import accessibility
 from xnat_upload.sandbox.routes.request import Request
+from xnat_upload.sandbox.routes.sources import ALIAS, PROJECTS, project_sources
 from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import readable_project
 from xnat_upload.sandbox.site import Role
@@ -17,7 +17,6 @@ from xnat_upload.sandbox.store import access
 from xnat_upload.sandbox.store.deletion import delete_project
 from xnat_upload.sandbox.store.records import Project, User
 
-LIST_COLUMNS = ("ID", "secondary_ID", "name", "description", "pi_firstname", "pi_lastname")
 ACCESS_PARAMETERS = ("accessible", "owner", "member", "collaborator", "data", "users", "recent", "favorite", "admin")
 GROUP_NAMES: dict[Role, str] = {"owner": "Owners", "member": "Members", "collaborator": "Collaborators"}
 
@@ -31,35 +30,21 @@ def list_projects(request: Request) -> Answer:
         # The right to edit the project itself, which members have not, though they may edit its data
         # (UserGroupManager.java 337-341).
         projects = [one for one in projects if access.can_own(request.user, one)]
-    rows: list[Row] = [_row(project) for project in projects]
-    known = [*LIST_COLUMNS, "keywords", "note", "alias", "insert_date", "insert_user"]
+    wanted = listing(request, PROJECTS)
+    rows = [[source] for project in projects for source in project_sources(project, by_alias=wanted.uses_field(ALIAS))]
     # For everybody but data administrators the permission clause replaces the filter: it is
     # silently ignored, and all readable projects come back (docs/xnat/projects-and-sessions.md, "Filters on projects
     # are ignored for ordinary users").
     if request.user.site_admin:
-        names = {name: name for name in known} | {f"xnat:projectData/{name}": name for name in known}
-        rows = filtered(rows, request.query, names)
-    columns = [*chosen_columns(request.query, known, LIST_COLUMNS), "URI"]
-    return table_answer(Table(columns=columns, rows=[[row.get(name, "") for name in columns] for row in rows]), request)
+        rows = [row for row in rows if wanted.accepts(row)]
+    cells = [[*wanted.cells(row), f"/data/projects/{row[0].fields['ID']}"] for row in rows]
+    return table_answer(Table(columns=(*wanted.headers, "URI"), rows=cells), request)
 
 
 def _visible(request: Request) -> list[Project]:
     with request.archive.lock:
         projects = list(request.archive.projects.values())
     return [one for one in projects if access.can_read_project(request.user, one)]
-
-
-def _row(project: Project) -> dict[str, str]:
-    return {
-        **short(project.fields, PROJECT_FIELDS),
-        "ID": project.id,
-        "secondary_ID": project.secondary_id,
-        "name": project.name,
-        "alias": ",".join(project.aliases),
-        "insert_date": project.insert_date,
-        "insert_user": project.insert_user,
-        "URI": f"/data/projects/{project.id}",
-    }
 
 
 def _list_accessible(request: Request) -> Answer:
@@ -78,8 +63,8 @@ def _list_accessible(request: Request) -> Answer:
         role = project.members.get(login)
         if wanted and role not in wanted:
             continue
-        fields = short(project.fields, PROJECT_FIELDS)
-        investigator = " ".join(filter(None, (fields.get("pi_firstname"), fields.get("pi_lastname"))))
+        fields = project.fields
+        investigator = " ".join(filter(None, (fields.get("PI/firstname"), fields.get("PI/lastname"))))
         rows.append([
             project.id, project.name, fields.get("description", ""), project.secondary_id, investigator, "",
             project.accessibility, "", project.insert_date, project.insert_user,

@@ -11,10 +11,11 @@ from dataclasses import replace
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, created_address, empty
 from xnat_upload.sandbox.routes.documents import item_answer
 from xnat_upload.sandbox.routes.fields import RECONSTRUCTION_FIELDS, fields_from_query
-from xnat_upload.sandbox.routes.filters import chosen_columns, filtered
+from xnat_upload.sandbox.routes.listing import listing
 from xnat_upload.sandbox.routes.request import Request
 from xnat_upload.sandbox.routes.scans import check_scan_id, listed_session, session_of
 from xnat_upload.sandbox.routes.schema import RECONSTRUCTION_TYPE
+from xnat_upload.sandbox.routes.sources import RECONSTRUCTIONS, reconstruction_source
 from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import can_edit_session
 from xnat_upload.sandbox.routes.xmlbody import xml_item
@@ -22,28 +23,17 @@ from xnat_upload.sandbox.store import access
 from xnat_upload.sandbox.store.deletion import delete_reconstruction
 from xnat_upload.sandbox.store.records import Reconstruction, Session
 
-LIST_COLUMNS = ("xnat_reconstructedimagedata_id", *RECONSTRUCTION_FIELDS)
 IDENTITY = frozenset({"ID", "image_session_ID"})
 
 
 def list_reconstructions(request: Request) -> Answer:
     """``GET …/reconstructions``."""
     session = listed_session(request)
-    rows = [
-        {
-            **one.fields,
-            "xnat_reconstructedimagedata_id": str(one.row_id),
-            "ID": one.id,
-            "xsiType": RECONSTRUCTION_TYPE,
-            "URI": f"/data/experiments/{session.id}/reconstructions/{one.id}",
-        }
-        for one in request.archive.reconstructions_of(session)
-    ]
-    known = (*LIST_COLUMNS, "xsiType")
-    names = {name: name for name in known} | {f"{RECONSTRUCTION_TYPE}/{name}": name for name in known}
-    columns = (*chosen_columns(request.query, known, LIST_COLUMNS), "URI")
-    cells = [[row.get(name, "") for name in columns] for row in filtered(rows, request.query, names)]
-    return table_answer(Table(columns=columns, rows=cells), request)
+    wanted = listing(request, RECONSTRUCTIONS)
+    rows = [(reconstruction_source(one),) for one in request.archive.reconstructions_of(session)]
+    base = f"/data/experiments/{session.id}/reconstructions"
+    cells = [[*wanted.cells(row), f"{base}/{row[0].fields['ID']}"] for row in rows if wanted.accepts(row)]
+    return table_answer(Table(columns=(*wanted.headers, "URI"), rows=cells), request)
 
 
 def _find(request: Request) -> tuple[Session | None, Reconstruction | None]:

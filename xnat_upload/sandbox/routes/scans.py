@@ -8,8 +8,8 @@ from dataclasses import replace
 from xnat_upload.sandbox.routes.actions import act_on_saved_scan, check_actions
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, created_address, empty
 from xnat_upload.sandbox.routes.documents import item_answer
-from xnat_upload.sandbox.routes.fields import SCAN_FIELDS, fields_from_query, short
-from xnat_upload.sandbox.routes.filters import chosen_columns
+from xnat_upload.sandbox.routes.fields import SCAN_FIELDS, fields_from_query
+from xnat_upload.sandbox.routes.listing import listing
 from xnat_upload.sandbox.routes.project_writing import LEGAL_ID
 from xnat_upload.sandbox.routes.request import Request
 from xnat_upload.sandbox.routes.schema import (
@@ -17,6 +17,7 @@ from xnat_upload.sandbox.routes.schema import (
     ALL_TYPES,
     SCAN_TYPES,
 )
+from xnat_upload.sandbox.routes.sources import SCANS, scan_source
 from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import (
     can_edit_session,
@@ -29,7 +30,6 @@ from xnat_upload.sandbox.store import access
 from xnat_upload.sandbox.store.deletion import delete_scan
 from xnat_upload.sandbox.store.records import Scan, Session
 
-LIST_COLUMNS = ("xnat_imagescandata_id", "ID", "type", "quality", "xsiType", "note", "series_description")
 IDENTITY = frozenset({"ID", "image_session_ID", "project", "xnat_imagescandata_id"})
 
 
@@ -53,21 +53,13 @@ def listed_session(request: Request) -> Session:
 def list_scans(request: Request) -> Answer:
     """``GET …/scans``; filters are ignored."""
     session = listed_session(request)
-    known = {*LIST_COLUMNS, *SCAN_FIELDS}
-    columns = chosen_columns(request.query, known, LIST_COLUMNS)
-    if "ID" not in columns:
+    wanted = listing(request, SCANS)
+    if "ID" not in wanted.headers:
         raise Refusal(500)
-    rows = []
-    for scan in request.archive.scans_of(session):
-        row = {
-            **short(scan.fields, SCAN_FIELDS),
-            "xnat_imagescandata_id": str(scan.row_id),
-            "ID": scan.id,
-            "xsiType": scan.xsi_type,
-        }
-        uri = f"/data/experiments/{session.id}/scans/{scan.id}"
-        rows.append([*(row.get(name, "") for name in columns), uri])
-    return table_answer(Table(columns=(*columns, "URI"), rows=rows), request)
+    rows = [(scan_source(one),) for one in request.archive.scans_of(session)]
+    base = f"/data/experiments/{session.id}/scans"
+    cells = [[*wanted.cells(row), f"{base}/{row[0].fields['ID']}"] for row in rows if wanted.is_of_root(row)]
+    return table_answer(Table(columns=(*wanted.headers, "URI"), rows=cells), request)
 
 
 def session_of(request: Request) -> Session | None:

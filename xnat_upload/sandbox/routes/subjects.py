@@ -8,12 +8,14 @@ from dataclasses import replace
 
 from xnat_upload.sandbox.routes.actions import check_actions
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, created_address, empty, text
+from xnat_upload.sandbox.routes.criteria import page
 from xnat_upload.sandbox.routes.documents import item_answer
-from xnat_upload.sandbox.routes.fields import SUBJECT_FIELDS, fields_from_query, short
-from xnat_upload.sandbox.routes.filters import chosen_columns, filtered, page
+from xnat_upload.sandbox.routes.fields import SUBJECT_FIELDS, fields_from_query
+from xnat_upload.sandbox.routes.listing import listing
 from xnat_upload.sandbox.routes.project_writing import LEGAL_ID
 from xnat_upload.sandbox.routes.request import Request
 from xnat_upload.sandbox.routes.sharing import list_projects_of, project_to_delete_from, put_share, remove_share
+from xnat_upload.sandbox.routes.sources import SUBJECTS, subject_source
 from xnat_upload.sandbox.routes.tables import Table, table_answer
 from xnat_upload.sandbox.routes.targets import can_read_item, readable_project, readable_subject
 from xnat_upload.sandbox.routes.xmlbody import XmlItem, xml_item
@@ -22,8 +24,6 @@ from xnat_upload.sandbox.store.archive import now
 from xnat_upload.sandbox.store.deletion import delete_subject
 from xnat_upload.sandbox.store.records import Project, Subject
 from xnat_upload.sandbox.store.sharing import relocate
-
-LIST_COLUMNS = ("ID", "project", "label", "insert_date", "insert_user")
 
 
 def list_subjects(request: Request) -> Answer:
@@ -34,31 +34,15 @@ def list_subjects(request: Request) -> Answer:
             raise Refusal(404)
         if not access.can_read_data(request.user, project):
             raise Refusal(403, f"Unable to read subjects for Project: {project.id}")
-        rows = [_row(one, one.label_in(project.id)) for one in request.archive.subjects_of(project)]
+        found = [subject_source(one, one.label_in(project.id)) for one in request.archive.subjects_of(project)]
     else:
         with request.archive.lock:
             everything = list(request.archive.subjects.values())
-        rows = [_row(one, one.label) for one in everything if can_read_item(request, one)]
-    known = [*LIST_COLUMNS, *SUBJECT_FIELDS]
-    names = {name: name for name in known} | {f"xnat:subjectData/{name}": name for name in known}
-    if not request.face.filters_by_label:
-        del names["label"]
-    selected, is_page = page(filtered(rows, request.query, names), request.query)
-    columns = [*chosen_columns(request.query, known, LIST_COLUMNS), "URI"]
-    cells = [[row.get(name, "") for name in columns] for row in selected]
-    return table_answer(Table(columns=columns, rows=cells, with_total=not is_page), request)
-
-
-def _row(subject: Subject, label: str) -> dict[str, str]:
-    return {
-        **short(subject.fields, SUBJECT_FIELDS),
-        "ID": subject.id,
-        "project": subject.project,
-        "label": label,
-        "insert_date": subject.insert_date,
-        "insert_user": subject.insert_user,
-        "URI": f"/data/subjects/{subject.id}",
-    }
+        found = [subject_source(one) for one in everything if can_read_item(request, one)]
+    wanted = listing(request, SUBJECTS)
+    rows, is_page = page([(one,) for one in found if wanted.accepts((one,))], request.query)
+    cells = [[*wanted.cells(row), f"/data/subjects/{row[0].fields['ID']}"] for row in rows]
+    return table_answer(Table(columns=(*wanted.headers, "URI"), rows=cells, with_total=not is_page), request)
 
 
 def _project(request: Request) -> Project | None:

@@ -82,11 +82,13 @@ class Archive:
             folder.mkdir(exist_ok=True)
             folder.chmod(PRIVATE)  # whatever the umask, and whoever may look into the directory around it
         self._journal: Journal | None = None
+        self._is_replaying = persistent
         if persistent:
             journal = Journal(self.root / "records.jsonl")
             for action, record in journal.replay():
                 (self.save if action == "save" else self.remove)(record)
             self._journal = journal
+            self._is_replaying = False
         taken: dict[Table, list[int]] = {
             "event": [],
             "resource": list(self._owners),
@@ -100,6 +102,8 @@ class Archive:
     def save(self, record: Record) -> None:
         """Insert or update one record."""
         with self.lock:
+            if isinstance(record, Project | Subject | Session) and not self._is_replaying:
+                record = replace(record, last_modified=now())
             match record:
                 case User():
                     if not record.number:

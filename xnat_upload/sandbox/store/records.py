@@ -49,6 +49,7 @@ class Project:
     members: Mapping[str, Role] = field(default_factory=dict)
     insert_date: str = ""
     insert_user: str = ""
+    last_modified: str = ""
     prearchive_code: str = "4"
 
 
@@ -63,6 +64,7 @@ class Subject:
     shares: Mapping[str, str] = field(default_factory=dict)
     insert_date: str = ""
     insert_user: str = ""
+    last_modified: str = ""
 
     def label_in(self, project_id: str) -> str:
         """Give the label under which `project_id` shows this subject."""
@@ -86,6 +88,7 @@ class Session:
     shares: Mapping[str, str] = field(default_factory=dict)
     insert_date: str = ""
     insert_user: str = ""
+    last_modified: str = ""
 
     def label_in(self, project_id: str) -> str:
         """Give the label under which `project_id` shows this session."""
