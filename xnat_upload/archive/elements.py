@@ -27,10 +27,12 @@ def target_of_element(element: Any, *, server: str) -> Target:
         It is no experiment, scan or resource of a session, or of another server, or its address holds something that
         XNAT cannot address.
     """
-    shown = f"The pyxnat element {quoted(str(element))}"
     uri = getattr(element, "_uri", None)
     if not isinstance(uri, str):
-        raise InvalidIdentifierError(f"{shown} is no single experiment, scan or resource. Select one.")
+        raise InvalidIdentifierError(
+            f"pyxnat's {type(element).__name__} is no single experiment, scan or resource. Select one."
+        )
+    shown = f"pyxnat's element {quoted(uri)}"  # its own text would cost a request
     theirs = getattr(getattr(element, "_intf", None), "_server", server).rstrip("/")
     if urlsplit(theirs)[:3] != urlsplit(server)[:3]:
         raise InvalidIdentifierError(
@@ -43,8 +45,7 @@ def target_of_element(element: Any, *, server: str) -> Target:
     paired = parts[0] in ("data", "REST") and len(levels) == len(names) and levels == in_order
     if not paired or "experiments" not in meant:
         raise InvalidIdentifierError(
-            f"{shown} with the address {quoted(uri)} is no experiment, and no scan or resource of one. Files go into a "
-            "resource of a scan or session."
+            f"{shown} is no experiment, and no scan or resource of one. Files go into a resource of a scan or session."
         )
     project, subject, scan, resource = (meant.get(level) for level in ("projects", "subjects", "scans", "resources"))
     for value, what in ((project, "project ID"), (subject, "subject"), (meant["experiments"], "experiment")):

@@ -62,7 +62,7 @@ class Accession:
     [('4', 'xnat:mrScanData', 'T1')]
     """
 
-    hub_project_id: str | None
+    hub_project_id: str | None = field(compare=False)  # a session is one, however its project was named
     project_id: str
     subject_id: str
     experiment_id: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 
 from xnat_upload.archive.client import Archive
@@ -82,6 +83,12 @@ class ResourceStore:
     def listing(self) -> Listing:
         """List what is stored."""
         return self._archive.listing(self._plan.resource)
+
+    def listing_for(self, names: Collection[str]) -> Listing:
+        """List what is stored, with as much of these names as deciding about them takes."""
+        if self._plan.treatment.exist_ok != "same":
+            return self.listing()
+        return self._archive.proven_listing(self._plan.resource, names, reason=self._plan.treatment.reason)
 
     def served_bytes(self, name: str) -> int | None:
         """Give the size on the archive's disk."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Protocol
@@ -49,6 +49,9 @@ class Store(ContestedStore, Protocol):
 
     def prepare(self) -> bool:
         """Make sure that the scan and the resource exist and may be written; False if the plan is mistaken."""
+
+    def listing_for(self, names: Collection[str]) -> Listing:
+        """List what is stored, with as much of these names as deciding about them takes."""
 
     def put(self, shipment: Shipment, body: SentBody, *, content_type: str, overwrite: bool) -> tuple[str, ...]:
         """Send one request, once; return the names that were refused as existing."""
@@ -135,7 +138,7 @@ class Carrier:
         self._plan = make_plan(
             self._plan.resource,
             [step.file for step in self._plan.steps],
-            listed=self._store.listing(),
+            listed=self._store.listing_for([step.file.name for step in self._plan.steps]),
             read=fingerprint,
             treatment=self._plan.treatment,
             new_scan_type=None,
