@@ -68,6 +68,7 @@ class ManyCalls(WritingCalls):
             [result for result in in_order if result is not None],
             seconds=time.monotonic() - started,
             interrupted=stop.is_set(),
+            left_out=[each for request in found for each in request.left_out],
             several=True,
         )
 

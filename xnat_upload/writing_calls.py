@@ -191,7 +191,13 @@ class WritingCalls(ReadingCalls):
             raise names_taken(plans[0])
         started = time.monotonic()
         results = self._carry_out(plans, progress=progress, stop=stop)
-        return conclude(results, seconds=time.monotonic() - started, interrupted=stop.is_set(), several=len(plans) > 1)
+        return conclude(
+            results,
+            seconds=time.monotonic() - started,
+            interrupted=stop.is_set(),
+            left_out=[each for plan in plans for each in plan.left_out],
+            several=len(plans) > 1,
+        )
 
     def _carry_out(
         self, plans: Sequence[Plan], *, progress: bool | Listener | None, stop: threading.Event

@@ -242,7 +242,7 @@ def test_the_callers_own_interface_is_given_back(hospital: Hospital) -> None:
             assert uploader.interface is interface
         assert interface.select.project(hospital.project_id).exists()
     with pytest.raises(InvalidIdentifierError, match=r"Uploader\.connect\('https"):
-        Uploader("http://xnat.hospital.example")  # type: ignore[arg-type]
+        Uploader("http://xnat.hospital.example")
 
 
 def test_an_accession_shows_its_scans_and_their_resources_without_a_request(hospital: Hospital) -> None:

@@ -69,6 +69,7 @@ def test_json_is_one_document_with_summary_totals_and_files() -> None:
         "seconds": 2.0,
         "bytes_per_second": 1024.0,
         "extra": ["theirs.nii"],
+        "left_out": {},
     }
     assert list(document["files"][0]) == list(DTYPES)
     assert document["files"][0]["path"] == "/data/out/a.nii"

@@ -38,6 +38,8 @@ _CATALOG_CONFLICT = (
     "Unable to acquire thread and process locks",
     "Resource catalog is busy",
 )
+# What an XNAT says that demands a justification of each change and was given none.
+_REASON_WANTED = "Justification required"
 _SERVER_WORDS = 300
 # Where each kind of error page has its message (docs/xnat/requests.md, "Error pages"). Looked for with plain searches:
 # a pattern that spans both marks takes seconds for a page of nothing but opening marks. Tomcat's is the first, because
@@ -190,6 +192,8 @@ def refusal(answer: Answer, *, doing: str) -> XnatUploadError | None:
             f"It points to {_shown_location(answer.location)}, and redirects are not followed, because credentials "
             "would go there too. Give connect() what stands there before /data, if it is the archive's address."
         )
+    elif status == 500 and _REASON_WANTED in answer.text:
+        kind, way_out = ServerError, "This site wants a reason for each change: give reason='…' here, or to connect()."
     else:
         kind, way_out = _REFUSALS.get(status, (ServerError, "Asking again would bring the same answer."))
     return kind(f"{start} {way_out}", status=status, url=answer.url, server_message=answer.message)

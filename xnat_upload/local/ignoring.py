@@ -55,6 +55,12 @@ class LeftOut:
         return f"{self.files} by {self.rule!r}" if self.rule != NOT_INCLUDED else f"{self.files} {self.rule}"
 
 
+def in_words(left_out: Sequence[LeftOut]) -> str:
+    """End a sentence with how many files were left out; with nothing if none were."""
+    files = sum(each.files for each in left_out)
+    return f"; {files} left out" if files else ""
+
+
 class Sieve:
     """Patterns with the rules of ``.gitignore``, and a count of what they keep out; for one staging.
 

@@ -47,7 +47,7 @@ class MemoryFile:
 
 @dataclass(frozen=True, eq=False)
 class OpenedFile:
-    """A binary file object of the caller, from where it stood to its end.
+    """A binary file object of the caller, all of it: one that was read before would be empty from where it stands.
 
     Parameters
     ----------
@@ -55,15 +55,12 @@ class OpenedFile:
         Its name in the resource.
     stream : binary file object
         The caller's own; it is never closed here.
-    start_bytes : int
-        Where it stood.
     size_bytes : int
-        From there to its end.
+        From its start to its end.
     """
 
     name: str
     stream: BinaryIO = field(repr=False)
-    start_bytes: int
     size_bytes: int
 
     @property
@@ -79,14 +76,14 @@ class OpenedFile:
             It is not so.
         """
         try:
-            found_bytes = self.stream.seek(0, io.SEEK_END) - self.start_bytes
+            found_bytes = self.stream.seek(0, io.SEEK_END)
         except (OSError, ValueError) as error:
             raise self._unreadable(error) from error
         if found_bytes != self.size_bytes:
             raise self._changed(found_bytes)
 
     def blocks(self) -> Iterator[bytes]:
-        """Read it once, from where it stood.
+        """Read it once.
 
         Raises
         ------
@@ -96,7 +93,7 @@ class OpenedFile:
         read_bytes = 0
         try:
             while True:
-                self.stream.seek(self.start_bytes + read_bytes)
+                self.stream.seek(read_bytes)
                 block = self.stream.read(BLOCK_BYTES)
                 read_bytes += len(block)
                 if not block or read_bytes > self.size_bytes:
@@ -144,12 +141,11 @@ def from_memory(name: str, given: object) -> MemoryFile | OpenedFile:
         )
     stream: BinaryIO = given  # type: ignore[assignment]
     try:
-        start = stream.tell()
-        size = stream.seek(0, io.SEEK_END) - start
-        stream.seek(start)
+        size_bytes = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
     except (AttributeError, OSError, ValueError) as error:
         raise MissingFileError(
             f"The file object for {quoted(name)} cannot be read from its start again, which a broken line may make "
             "necessary. Give its bytes (file.read()), or write it to a file first."
         ) from error
-    return OpenedFile(name, stream, start, max(0, size))
+    return OpenedFile(name, stream, size_bytes)

@@ -75,7 +75,7 @@ def stage(
     if isinstance(files, Mapping):
         found = _of_mapping(files, root)
     else:
-        one = isinstance(files, (str, bytes, bytearray, os.PathLike)) or hasattr(files, "read")
+        one = isinstance(files, (str, bytes, bytearray)) or hasattr(files, "read") or not isinstance(files, Iterable)
         given: Iterable[GivenPath] = [files] if one else files  # type: ignore[list-item, assignment]
         found = _of_paths(given, root, keep_paths=keep_paths, sieve=sieve)
     staged: list[AnyFile] = []
@@ -167,6 +167,9 @@ def _named(given: GivenPath, root: Root | None, *, sieve: Sieve) -> Iterator[Loc
 def _wherever(text: str, *, sieve: Sieve) -> Iterator[LocalFile | XnatUploadError]:
     """A directory is its own root; of a file that is named, nothing beside it can be reached."""
     path = Path(text)
+    if not text or "\0" in text:
+        yield UnsafePathError(f"{quoted(text)} names no file or directory. The working directory is '.'.")
+        return
     try:
         resolved = path.resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as error:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from xnat_upload.archive.listing import Listing
 from xnat_upload.display.tables import aligned, first_of, readable_bytes, shown_first
 from xnat_upload.errors import AlreadyExistsError
-from xnat_upload.local.ignoring import LeftOut
+from xnat_upload.local.ignoring import LeftOut, in_words
 from xnat_upload.local.source import AnyFile
 from xnat_upload.places.hierarchy import Resource
 from xnat_upload.planning.plan_html import plan_html
 from xnat_upload.planning.step import Action, Shipment, Step
 from xnat_upload.planning.treatment import Treatment
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -78,6 +83,7 @@ class Plan:
             f"{_counted(len(self.shipments), 'request')}"
             + (f", {replaced} of them to replace others" if replaced else "")
             + f", {sum(step.action is Action.SKIP for step in self.steps)} stored already, {len(self.refused)} refused"
+            + in_words(self.left_out)
         )
 
     def __repr__(self) -> str:
@@ -101,7 +107,52 @@ class Plan:
         )
         if len(chosen) < len(self.steps):
             lines.append(f"… and {len(self.steps) - len(chosen)} more")
+        if self.left_out:
+            lines.append(f"Left out: {', '.join(map(str, self.left_out))}.")
         return "\n".join([f"{self.resource.destination}: {self.summary}", *lines])
+
+    def to_json(self) -> str:
+        """Give one JSON document: ``summary``, ``destination``, ``totals`` and ``files``."""
+        to = self.resource.destination
+        document = {
+            "summary": self.summary,
+            "destination": {
+                "hub_project_id": to.hub_project_id,
+                "project_id": to.project_id,
+                "accession_id": to.accession_id,
+                "scan_id": to.scan_id,
+                "resource_id": to.resource_id,
+                "new_scan_type": self.scan_type,
+            },
+            "totals": {
+                **{action.value: sum(step.action is action for step in self.steps) for action in Action},
+                "requests": len(self.shipments),
+                "bytes_to_send": self.bytes_to_send,
+                "left_out": {each.rule: each.files for each in self.left_out},
+            },
+            "files": self._records(),
+        }
+        return json.dumps(document, ensure_ascii=False, indent=2)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Give a pandas DataFrame with one row for each file."""
+        import pandas as pd  # half a second, which nobody pays who wants no DataFrame
+
+        frame: pd.DataFrame = pd.DataFrame(self._records(), columns=["name", "path", "size_bytes", "action", "reason"])
+        return frame
+
+    def _records(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": step.file.name,
+                # A path need not be Unicode; JSON must be.
+                "path": str(step.file.path or "").encode("utf-8", "backslashreplace").decode(),
+                "size_bytes": step.file.size_bytes,
+                "action": step.action.value,
+                "reason": step.reason,
+            }
+            for step in self.steps
+        ]
 
     def _repr_html_(self) -> str:
         return plan_html(

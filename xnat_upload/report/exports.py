@@ -8,10 +8,12 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xnat_upload.display.spreadsheet import harmless
 from xnat_upload.errors import printable
+from xnat_upload.places.destination import Destination
 from xnat_upload.report.outcome import FileOutcome, Status
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 DTYPES: Mapping[str, str] = {
     "hub_project_id": "string",
+    "project_id": "string",
     "accession_id": "string",
     "scan_id": "string",
     "resource_id": "string",
@@ -45,6 +48,7 @@ def records(outcomes: Iterable[FileOutcome]) -> Iterator[dict[str, Any]]:
         to = outcome.destination
         yield {
             "hub_project_id": to.hub_project_id,
+            "project_id": to.project_id,
             "accession_id": to.accession_id,
             "scan_id": to.scan_id,
             "resource_id": to.resource_id,
@@ -61,9 +65,24 @@ def records(outcomes: Iterable[FileOutcome]) -> Iterator[dict[str, Any]]:
         }
 
 
-def json_text(outcomes: Iterable[FileOutcome], *, summary: str, totals: Mapping[str, Any]) -> str:
-    """Write one JSON document: a line to read, totals, and one record for each file."""
-    document = {"summary": summary, "totals": dict(totals), "files": list(records(outcomes))}
+def outcome_of(record: Mapping[str, Any]) -> FileOutcome:
+    """Read back what `records` gives of one outcome.
+
+    Raises
+    ------
+    KeyError, ValueError
+        It is no such record.
+    """
+    where = ("hub_project_id", "project_id", "accession_id", "scan_id", "resource_id")
+    values = {name: record[name] for name in DTYPES if name not in where}
+    return FileOutcome(
+        destination=Destination(**{name: record[name] for name in where}),
+        **{**values, "path": Path(values["path"]) if values["path"] else None, "status": Status(values["status"])},
+    )
+
+
+def json_text(document: Mapping[str, Any]) -> str:
+    """Write one JSON document."""
     text = json.dumps(document, ensure_ascii=False, indent=2)
     return _RAW.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 

@@ -12,17 +12,27 @@ from xnat_upload.errors import (
     PermissionDeniedError,
     UploadInterrupted,
 )
+from xnat_upload.local.ignoring import LeftOut
 from xnat_upload.report.outcome import ResourceResult
 from xnat_upload.report.report import Report
 
 _REASONS_SHOWN = 3
 
 
-def conclude(results: Sequence[ResourceResult], *, seconds: float, interrupted: bool, several: bool = False) -> Report:
+def conclude(
+    results: Sequence[ResourceResult],
+    *,
+    seconds: float,
+    interrupted: bool,
+    left_out: Sequence[LeftOut] = (),
+    several: bool = False,
+) -> Report:
     """Make the report, and return it if every file is in the archive.
 
     Parameters
     ----------
+    left_out : sequence of LeftOut
+        What was left out of directories.
     several : bool
         Several uploads were asked for, be it of one: whatever is not stored is told by a report.
 
@@ -41,6 +51,7 @@ def conclude(results: Sequence[ResourceResult], *, seconds: float, interrupted: 
         files=tuple(outcome for result in results for outcome in result.outcomes),
         extra=tuple(name for result in results for name in result.extra),
         seconds=seconds,
+        left_out=tuple(left_out),
     )
     if interrupted:
         rest = "" if report.ok else " The same call with exist_ok='same' sends the rest."

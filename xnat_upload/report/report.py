@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xnat_upload.display.tables import aligned, readable_bytes, shown_first
+from xnat_upload.local.ignoring import LeftOut, in_words
 from xnat_upload.report import exports
 from xnat_upload.report.outcome import FileOutcome, Status
 from xnat_upload.report.report_html import report_html
@@ -27,6 +29,8 @@ class Report:
         Names that the archive listed afterwards though they were neither sent nor there before.
     seconds : float
         From the first request to the last.
+    left_out : tuple of LeftOut
+        How many files of the directories that were named were left out, by which rule.
 
     Examples
     --------
@@ -38,11 +42,23 @@ class Report:
     files: Sequence[FileOutcome]
     extra: tuple[str, ...] = ()
     seconds: float
+    left_out: tuple[LeftOut, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __bool__(self) -> bool:
+        return True  # a report of no files is one all the same
 
     @property
     def ok(self) -> bool:
         """Whether the archive holds every file, be it stored, skipped, or unproven because it keeps no MD5."""
         return all(file.ok for file in self.files)
+
+    @property
+    def failed(self) -> list[FileOutcome]:
+        """The files that are not in the archive as they should be."""
+        return [file for file in self.files if not file.ok]
 
     @property
     def wrong_rows(self) -> list[int]:
@@ -72,7 +88,8 @@ class Report:
     def summary(self) -> str:
         """One line that says how many files ended how, with bytes and time."""
         parts = [f"{number} {status}" for status in Status if (number := self.count(status))] or ["no files"]
-        return f"{', '.join(parts)}; {readable_bytes(self.bytes_sent)} sent in {self.seconds:.1f} s"
+        sent = f"{readable_bytes(self.bytes_sent)} sent in {self.seconds:.1f} s"
+        return f"{', '.join(parts)}; {sent}{in_words(self.left_out)}"
 
     def to_json(self) -> str:
         """Give one JSON document, for a log or another program: ``summary``, ``totals`` and ``files``.
@@ -83,7 +100,37 @@ class Report:
         >>> json.loads(Report(files=(), seconds=0.0).to_json())["totals"]["ok"]
         True
         """
-        return exports.json_text(self.files, summary=self.summary, totals=self._totals())
+        return exports.json_text(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what `to_json` writes, as a dict of plain values."""
+        return {"summary": self.summary, "totals": self._totals(), "files": list(exports.records(self.files))}
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Read back what `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            It is no such document.
+
+        Examples
+        --------
+        >>> Report.from_json(Report(files=(), seconds=1.5).to_json()).seconds
+        1.5
+        """
+        try:
+            document = json.loads(text)
+            totals = document["totals"]
+            return Report(
+                files=tuple(exports.outcome_of(record) for record in document["files"]),
+                extra=tuple(totals["extra"]),
+                seconds=float(totals["seconds"]),
+                left_out=tuple(LeftOut(rule, files) for rule, files in totals["left_out"].items()),
+            )
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"This is no report as to_json() writes it: {error!r}.") from error
 
     def to_csv(self) -> str:
         """Give CSV with a header and one line for each file.
@@ -93,7 +140,7 @@ class Report:
         Examples
         --------
         >>> Report(files=(), seconds=0.0).to_csv()[:28]
-        'hub_project_id,accession_id,'
+        'hub_project_id,project_id,ac'
         """
         return exports.csv_text(exports.records(self.files))
 
@@ -107,16 +154,18 @@ class Report:
             "files": len(self.files),
             **{status.value.replace(" ", "_"): self.count(status) for status in Status},
             "bytes_sent": self.bytes_sent,
-            "seconds": round(self.seconds, 6),
+            "seconds": self.seconds,
             "bytes_per_second": round(self.bytes_per_second, 1),
             "extra": list(self.extra),
+            "left_out": {each.rule: each.files for each in self.left_out},
         }
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.summary}>"
 
     def __str__(self) -> str:
-        return "\n".join([*_table(self.files, self.wrong_rows), self.summary])
+        rules = [f"Left out: {', '.join(map(str, self.left_out))}."] if self.left_out else []
+        return "\n".join([*_table(self.files, self.wrong_rows), self.summary, *rules])
 
     def _repr_html_(self) -> str:
         return report_html(

@@ -110,6 +110,8 @@ class Ledger:
     def unproven(self, names: Iterable[str]) -> None:
         """The sizes of these agree, in the listing and on the archive's disk, and there is no MD5."""
         for name in names:
+            if self._entries[name].status is Status.SKIPPED:
+                continue  # its bytes were proven before, and no request of this upload has touched it
             self._settle(name, Status.UNPROVEN, "the size agrees; this archive keeps no MD5")
 
     def found_wrong(self, names: Iterable[str], reason: str) -> None:
