@@ -91,13 +91,8 @@ class Carrier:
         """Send what the plan says, verify, send once more what did not arrive, verify again."""
         with self._store.hold():
             result = self._carry_out()
-        logger.info(
-            "Resource %s of %s: %d of %d files are in the archive.",
-            self._plan.resource.label,
-            self._plan.resource.destination.scan_words,
-            sum(outcome.ok for outcome in result.outcomes),
-            len(result.outcomes),
-        )
+        stored, to = sum(outcome.ok for outcome in result.outcomes), self._plan.resource.destination
+        logger.info("%s: %d of %d files are in the archive.", to, stored, len(result.outcomes))
         for outcome in result.outcomes:
             logger.debug("%s of %s: %s (%s)", outcome.name, outcome.destination, outcome.status, outcome.reason)
         return result
