@@ -6,8 +6,8 @@
 admin admin
 
 It answers as XNAT 1.8 does, quirks included, or as 1.6, 1.10 or 1.11 (``profile=``), for logging
-in, projects and their members, subjects, sessions, scans, resources, files, and the
-refresh of catalogs.  The rooms: `store` knows what an archive holds and its rules,
+in, projects and their members, subjects, sessions, scans, assessors, reconstructions,
+resources, files, DICOM imports and the prearchive.  The rooms: `store` knows what an archive holds and its rules,
 `routes` the grammar of requests and answers, `server` the way from the socket to a
 route, `faults` what can be made to go wrong.
 

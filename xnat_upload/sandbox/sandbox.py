@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from xnat_upload.sandbox.holds import Hold, Holds
 from xnat_upload.sandbox.injection import FaultPlan, InjectedFault
 from xnat_upload.sandbox.site import Accessibility, Profile, Role, SiteSettings
 from xnat_upload.sandbox.store.archive import Archive
-from xnat_upload.sandbox.store.disk import Point
+from xnat_upload.sandbox.store.disk import Disk, Point
 from xnat_upload.sandbox.store.logins import Logins
 from xnat_upload.sandbox.store.passwords import account
 from xnat_upload.sandbox.store.resources import empty_build_folder
@@ -224,6 +224,33 @@ class Sandbox:
             subject=subject or f"{label}_subject",
             scans=scans or {},
             fields={"modality": modality} if modality else {},
+        )
+
+    def add_dicom(
+        self, project_id: str, files: Iterable[Path] | Path, *, subject: str | None = None, session: str | None = None
+    ) -> list[str]:
+        """Add sessions made from DICOM files, and give their global IDs; needs pydicom.
+
+        Folders stand for all files in them.  What `subject` and `session` do not say, the
+        headers do, as for an import; `datasets.dicom_study` makes files to add.
+
+        >>> import tempfile
+        >>> from xnat_upload.sandbox.datasets import dicom_study
+        >>> with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
+        ...     project = sandbox.add_project("P1")
+        ...     sandbox.add_dicom(project, dicom_study(Path(folder)), session="CT1")
+        ['XNAT_E00001']
+        """
+        from xnat_upload.sandbox.seeding import add_dicom
+
+        return add_dicom(
+            self._now.archive,
+            Disk(self._holds),
+            [files] if isinstance(files, Path) else files,
+            project_id=project_id,
+            subject=subject or "",
+            session=session or "",
+            user=self.user,
         )
 
     def files(self, project_id: str, session_label: str, scan_id: str, resource_label: str) -> dict[str, bytes]:

@@ -23,14 +23,13 @@ from xnat_upload.sandbox.routes.prearchive_work import (
     archived,
     archives_by_itself,
     archiving,
-    built,
     can_use,
     refusing,
 )
 from xnat_upload.sandbox.routes.request import Query, Request
 from xnat_upload.sandbox.store import access, extraction
 from xnat_upload.sandbox.store.dicom import Instance, NotDicomError, read_instance
-from xnat_upload.sandbox.store.prearchive import arriving, open_session, receive, uri_of
+from xnat_upload.sandbox.store.prearchive import arriving, open_session, receive, set_status, uri_of
 from xnat_upload.sandbox.store.records import PrearchiveSession
 from xnat_upload.sandbox.store.writing import Incoming
 from xnat_upload.sandbox.store.zipstream import BadArchiveError
@@ -235,7 +234,8 @@ def _received(
 def _finished(request: Request, order: _Order, sessions: list[PrearchiveSession]) -> list[str]:
     """Leave sessions where they are, or archive them."""
     if order.handler == "SI":
-        sessions = [built(request, one) for one in sessions]
+        # Every header has just been read: nothing is left to be built.
+        sessions = [set_status(request.archive, one, "READY") for one in sessions]
         if order.where == "prearchive":
             return [uri_of(one) for one in sessions]
         if len(sessions) > 1:
@@ -246,7 +246,7 @@ def _finished(request: Request, order: _Order, sessions: list[PrearchiveSession]
         return [_archived(request, order, session)]
     if not order.commits:
         return [uri_of(one) for one in sessions]
-    sessions = [built(request, one) for one in sessions]
+    sessions = [set_status(request.archive, one, "READY") for one in sessions]
     if order.is_for_archive:
         return [_archived(request, order, one) for one in sessions]
     uris = [uri_of(one) for one in sessions]
