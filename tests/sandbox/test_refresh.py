@@ -53,6 +53,24 @@ def test_no_option_makes_digests_only_if_the_site_keeps_them(untidy: Place) -> N
     assert untidy.listed("orphan")["digest"] == ""
 
 
+def test_site_without_checksums_makes_them_when_it_is_asked(place: Place) -> None:
+    with place.site(checksums=False):
+        place.put("a", b"12345")
+        assert place.listed("a")["digest"] == ""
+        refresh(place, options="checksum")
+        assert place.listed("a")["digest"] == md5(b"12345").hexdigest()
+
+
+@pytest.mark.parametrize("options", ["append", "delete", "populateStats", "checksum"])
+def test_every_refresh_takes_the_sizes_from_the_disk(place: Place, options: str) -> None:
+    place.put("a", b"12345")
+    place.path_of("a").write_bytes(b"123")
+    assert place.listed("a")["Size"] == "5"
+    refresh(place, options=options)
+    expected = md5(b"123" if options == "checksum" else b"12345").hexdigest()
+    assert (place.listed("a")["Size"], place.listed("a")["digest"]) == ("3", expected)
+
+
 def test_statistics_follow_only_if_asked(untidy: Place) -> None:
     refresh(untidy, options="append")
     assert untidy.admin.rows(f"{untidy.scan}/resources")[0]["file_size"] == "7"

@@ -229,9 +229,9 @@ class ChunkSize(OddAnswer):
 
 @dataclass(frozen=True)
 class GzipBomb(OddAnswer):
-    """Answer 200 with `start`, then `filling` over and over, so packed that `unpacked_bytes` cost some kilobytes."""
+    """Answer 200 with `start`, then `filling` over and over, so packed that `unpacked_bytes` cost a thousandth."""
 
-    unpacked_bytes: int = 4 << 30
+    unpacked_bytes: int = 256 << 20
     start: bytes = b'{"ResultSet":{"Result":['
     filling: bytes = b"{},"
     content_type: str = "application/json"
