@@ -132,6 +132,7 @@ def plan_into(resource: Resource, request: StagedRequest, *, archive: Archive, s
         listed = archive.proven_listing(resource, names, reason=treatment.reason)
     elif resource.was_there:
         listed = archive.listing(resource)
+    archive.check_names([*(file.name for file in request.files), *listed])
     return make_plan(
         resource,
         request.files,

@@ -7,22 +7,25 @@ it complains.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from xnat_upload.archive import retry
 from xnat_upload.archive.connection import Body, Connection
+from xnat_upload.archive.generation import has_old_names
 from xnat_upload.archive.listing import StoredFile, read_listing
 from xnat_upload.archive.projects import Projects
 from xnat_upload.archive.sessions import Sessions
 from xnat_upload.errors import (
     AlreadyExistsError,
+    InvalidIdentifierError,
     NotFoundError,
     PermissionDeniedError,
     ServerError,
     ServerUnavailableError,
+    quoted,
 )
 from xnat_upload.places.hierarchy import Accession, Resource, Scan
-from xnat_upload.places.names import check_identifier
+from xnat_upload.places.names import check_identifier, is_kept_by_xnat, one_when_decoded
 
 
 class Archive:
@@ -32,6 +35,7 @@ class Archive:
         self.connection = connection
         self._projects = Projects(connection)
         self.sessions = Sessions(connection, self._projects)
+        self._has_old_names: bool | None = None
 
     def url(self, path: str) -> str:
         """Give the absolute address of a path; built on what the user gave, never on what a listing says."""
@@ -142,9 +146,29 @@ class Archive:
         """
         answer = self.connection.ask("GET", f"{resource}/files", doing="listing the files", params={"format": "json"})
         try:
-            return read_listing(answer.json())
+            listed = read_listing(answer.json())
         except ValueError as error:
             raise answer.error(f"with a listing that cannot be relied on, because {error}") from error
+        return {name: stored for name, stored in listed.items() if not is_kept_by_xnat(name)}
+
+    def check_names(self, names: Iterable[str]) -> None:
+        """Make sure that an archive can tell the files of one resource apart; costs no request in the usual case.
+
+        Raises
+        ------
+        InvalidIdentifierError
+            Two names are one after URL-decoding, and this archive looks for files so.
+        """
+        twins = one_when_decoded(names)
+        if twins is None:
+            return
+        if self._has_old_names is None:
+            self._has_old_names = has_old_names(self.connection)
+        if self._has_old_names:
+            raise InvalidIdentifierError(
+                f"The names {quoted(twins[0])} and {quoted(twins[1])} are one to this archive, as to all before XNAT "
+                "1.7, and it would serve the bytes of one under both. Rename one, or put it into another resource."
+            )
 
     def proven_listing(
         self, resource: Resource, names: Collection[str], *, reason: str | None = None
@@ -165,11 +189,16 @@ class Archive:
         return listed
 
     def served_bytes(self, resource: Resource, name: str) -> int | None:
-        """Ask how many bytes of a file the archive would serve from its disk; None if it has no such file."""
-        try:
-            answer = self.connection.ask("HEAD", resource.file_path(name), doing="asking for the size of a file")
-        except NotFoundError:
-            return None
+        """Ask how many bytes of a file the archive would serve from its disk; None if it does not tell.
+
+        It does not where a proxy in between packs what it serves.
+
+        Raises
+        ------
+        NotFoundError
+            It serves no such file.
+        """
+        answer = self.connection.ask("HEAD", resource.file_path(name), doing="asking for the size of a file")
         return answer.content_length
 
     def served_md5(self, resource: Resource, name: str, *, size_bytes: int | None = None) -> str | None:
@@ -246,6 +275,10 @@ class Archive:
                 status=200,
                 url=answer.url,
             )
+        # 204 is what a new server makes of an empty success, and perhaps of a silent denial, which the listing will
+        # show (docs/xnat/versions.md, "What 1.11 changes").
+        if answer.status == 204:
+            return ()
         if answer.status != 200 or answer.content_type != "text/plain" or answer.body.strip():
             raise answer.error("neither as stored files nor as refused ones are")
         return ()

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from xnat_upload.archive.answers import table_rows
 from xnat_upload.archive.client import Archive
-from xnat_upload.errors import NotFoundError, PermissionDeniedError, ServerError, XnatUploadError, printable, quoted
+from xnat_upload.archive.generation import generation_of, version_of
+from xnat_upload.errors import NotFoundError, XnatUploadError, printable, quoted
 from xnat_upload.places.destination import check_one_project
 from xnat_upload.places.hierarchy import Accession
 
@@ -25,7 +26,7 @@ class Readiness:
     user : str
         Who is logged in there.
     version : str
-        The archive's version; empty if it does not tell, as those before 1.7.
+        The archive's version; empty if it does not tell.
     project_id : str
         XNAT's ID of the project; empty if no project was asked about, or none was found.
     role : str
@@ -48,6 +49,11 @@ class Readiness:
     doubts: tuple[str, ...] = ()
 
     @property
+    def generation(self) -> str:
+        """Which kind of server it is, as far as that follows from its version; empty if it does not tell."""
+        return generation_of(self.version)
+
+    @property
     def ok(self) -> bool:
         """Whether nothing was found that would stop an upload."""
         return not self.obstacles
@@ -56,6 +62,7 @@ class Readiness:
         lines = [
             f"server     {self.server}",
             f"version    {self.version or 'not told'}",
+            *([f"kind       {self.generation}"] if self.generation else []),
             f"logged in  as {self.user}",
         ]
         if self.project_id:
@@ -79,7 +86,7 @@ def find_out(
     XnatUploadError
         The archive does not answer.
     """
-    server, version = archive.url(""), _version(archive)
+    server, version = archive.url(""), version_of(archive.connection)
     if hub_project_id is None and project_id is None:
         return Readiness(server=server, user=user, version=version)
     check_one_project(hub_project_id, project_id)
@@ -116,16 +123,6 @@ def find_out(
         obstacles=tuple(obstacles),
         doubts=tuple(doubts),
     )
-
-
-def _version(archive: Archive) -> str:
-    try:
-        answer = archive.connection.ask("GET", "/xapi/siteConfig/buildInfo", doing="asking for the version")
-        told = answer.json()
-    except (NotFoundError, PermissionDeniedError, ServerError):
-        return ""  # 1.6.4 has no /xapi (docs/xnat/logging-in.md, "Which version answers")
-    version = told.get("version", "") if isinstance(told, dict) else ""
-    return version if isinstance(version, str) else ""
 
 
 def _role(archive: Archive, project_id: str) -> str:

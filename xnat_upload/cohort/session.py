@@ -155,6 +155,7 @@ def _open_resource(
     if resource.was_there:
         same = treatment.exist_ok == "same"
         listed = archive.proven_listing(resource, names) if same else archive.listing(resource)
+    archive.check_names([*(Path(file).name for file in each.files), *listed])
     may_write = not listed  # else it is seen when there is something to write
     if may_write:
         # XNAT saves the whole scan for each resource that is made in it: one at a time (docs/xnat/at-once.md, "Two

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
@@ -22,6 +23,12 @@ _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 # "a.zip/b" and "a.zip!b" mean "the entry b inside the archive a.zip" when they are read (docs/xnat/writing-files.md,
 # "Names in a URL").
 _INSIDE_ARCHIVE = re.compile(r"\.(zip|jar|rar|ear|gar|mrb)[/!]", re.IGNORECASE)
+# XNAT's own: its locks, under two names in two generations, and what is being uploaded. Some generations store files of
+# such names and never list them, others take them without a word (docs/xnat/versions.md, "What 1.10.2 changes").
+_LOCKS = ("lock-", ".~lock-")
+_UNDER_WAY = ".xnat-tmp-upload-"
+# A label with such a word of its own may be taken for an attack by XNAT's guard against SQL, and never be found again.
+_LIKE_SQL = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|DROP|ALTER|CREATE)\b")
 # A file system's limit on one component of a path, and what stays well below a server's limit on a URL.
 _COMPONENT_BYTES = 255
 _NAME_BYTES = 1024
@@ -91,6 +98,12 @@ def check_resource_label(value: str) -> str:
         raise InvalidIdentifierError(
             f"The resource label {quoted(value)} is all digits, which XNAT takes for a resource's number. Add a letter."
         )
+    word = _LIKE_SQL.search(value)
+    if word is not None:
+        raise InvalidIdentifierError(
+            f"The resource label {quoted(value)} holds the word {word[0]}, which XNAT's guard against SQL may refuse "
+            "to look up. Choose another label."
+        )
     return value
 
 
@@ -119,6 +132,36 @@ def check_file_name(name: str) -> str:
     return name
 
 
+def is_kept_by_xnat(name: str) -> bool:
+    """Say whether a name is of XNAT's own locks or of what is being uploaded: nobody's file, though it may be listed.
+
+    Examples
+    --------
+    >>> is_kept_by_xnat(".xnat-tmp-upload-12/seg.nii"), is_kept_by_xnat("a/lock-b.nii"), is_kept_by_xnat("lock.nii")
+    (True, True, False)
+    """
+    components = name.split("/")
+    return components[-1].startswith(_LOCKS) or any(each.startswith(_UNDER_WAY) for each in components)
+
+
+def one_when_decoded(names: Iterable[str]) -> tuple[str, str] | None:
+    """Give two names that are one where XNAT URL-decodes the name that it looks for, or None.
+
+    See docs/xnat/versions.md, "What differs on 1.6.4".
+
+    Examples
+    --------
+    >>> one_when_decoded(["a+b.nii", "c.nii", "a b.nii"])
+    ('a+b.nii', 'a b.nii')
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        first = seen.setdefault(name.replace("+", " "), name)
+        if first != name:
+            return first, name
+    return None
+
+
 def _check_text(value: object, *, what: str) -> str:
     if value is None:
         raise InvalidIdentifierError(f"The {what} is missing. Give it as text, such as '12345'.")
@@ -140,8 +183,8 @@ def _fault_of(name: str) -> str | None:
         return "holds a character that no catalog can keep: a control, direction or half character"
     if len(name.encode()) > _NAME_BYTES or any(len(part.encode()) > _COMPONENT_BYTES for part in components):
         return f"is too long: {_COMPONENT_BYTES} bytes a component and {_NAME_BYTES} in all are allowed"
-    if components[-1].endswith("_catalog.xml") or components[-1].startswith(".~lock-"):
-        return "is one that XNAT keeps for its own catalogs"
+    if components[-1].endswith("_catalog.xml") or is_kept_by_xnat(name):
+        return "is one that XNAT keeps for its own catalogs, locks and uploads under way"
     if _INSIDE_ARCHIVE.search(name):
         return "means an entry inside an archive to XNAT, because a folder's name ends like an archive's"
     return None

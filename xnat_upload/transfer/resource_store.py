@@ -91,7 +91,7 @@ class ResourceStore:
         return self._archive.proven_listing(self._plan.resource, names, reason=self._plan.treatment.reason)
 
     def served_bytes(self, name: str) -> int | None:
-        """Give the size on the archive's disk."""
+        """Give the size on the archive's disk; None if it does not tell."""
         return self._archive.served_bytes(self._plan.resource, name)
 
     def served_md5(self, name: str) -> str | None:
