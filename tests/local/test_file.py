@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
+import stat
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -91,6 +93,55 @@ def test_what_changed_after_it_was_found_is_never_sent(root: Path, change: Calla
             read(file)
         assert is_readable(caught.value)
         assert "Plan the upload again." in str(caught.value)
+
+
+def age(root: Path) -> None:
+    os.utime(root / "series" / "b.dcm", ns=(0, 10**18 + 1))
+
+
+def age_beyond_dates(root: Path) -> None:
+    os.utime(root / "series" / "b.dcm", ns=(0, 2**33 * 10**9))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (replace, r": another file has taken its place \(number \d+ before, \d+ now\)\. Plan"),
+        (grow, r": its size was 2 bytes and is 3\. Plan"),
+        (age, r": its time of change was 20\d\d-\S+ \S+ UTC and is 2001-09-09 01:46:40\.000000001 UTC\. Plan"),
+        (age_beyond_dates, r": its time of change was .* and is "),
+    ],
+)
+def test_the_message_says_which_of_size_time_and_identity_differs(
+    root: Path, change: Callable[[Path], None], said: str
+) -> None:
+    (file,) = stage("series/b.dcm", root=root)
+    change(root)
+    with pytest.raises(ChangedFileError, match=said):
+        file.open()
+
+
+def test_an_unchanged_file_is_not_called_changed_where_inode_numbers_do_not_last(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file,) = stage("series/b.dcm", root=root)
+    look, numbers = os.fstat, itertools.count(10**6)
+
+    def fleeting(descriptor: int) -> os.stat_result:
+        found = look(descriptor)
+        fields = list(found)
+        fields[stat.ST_INO] = fields[stat.ST_DEV] = next(numbers)
+        named = {name: getattr(found, name) for name in ("st_mtime_ns", "st_ctime_ns", "st_atime_ns")}
+        return os.stat_result(fields, named)
+
+    monkeypatch.setattr(os, "fstat", fleeting)
+    assert content(file) == b"bb"
+    assert content(*stage("series/b.dcm", root=root)) == b"bb"
+    for change in (replace, rewrite):
+        (file,) = stage("series/b.dcm", root=root)
+        change(root)
+        with pytest.raises(ChangedFileError):
+            content(file)
 
 
 @pytest.mark.parametrize(

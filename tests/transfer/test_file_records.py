@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from xnat_upload import Accession, ChangedFileError, FileOutcome, Plan, Resource, Scan, Status
-from xnat_upload.local.file import Fingerprint, LocalFile, identity_of
+from xnat_upload.local.file import Fingerprint, Identity, LocalFile, identity_of
 from xnat_upload.planning.step import Action, Step
 from xnat_upload.planning.treatment import Treatment
 from xnat_upload.transfer.file_records import Ledger
@@ -23,7 +23,7 @@ SENT = Fingerprint(3, "900150983cd24fb0d6963f7d28e17f72", 0x352441C2)
 
 
 def step(name: str, action: Action = Action.SEND, *, known: Fingerprint | None = None) -> Step:
-    file = LocalFile(name, Path("/data") / name, Path("/nowhere"), PurePosixPath(name), 3, (1, 2, 3))
+    file = LocalFile(name, Path("/data") / name, Path("/nowhere"), PurePosixPath(name), 3, Identity(1, 2, 3, 3))
     return Step(file, action, f"reason of {name}", known)
 
 

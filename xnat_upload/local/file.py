@@ -13,8 +13,9 @@ import stat
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from xnat_upload.errors import ChangedFileError, quoted
 
@@ -29,6 +30,18 @@ class Fingerprint:
     size_bytes: int
     md5: str
     crc32: int
+
+
+class Identity(NamedTuple):
+    """What tells a file from another one, and from itself after a change; times in nanoseconds.
+
+    `modified_ns` is of its content, which anybody may set; `changed_ns` is of the file, which only the system sets.
+    """
+
+    device: int
+    inode: int
+    modified_ns: int
+    changed_ns: int
 
 
 @dataclass(frozen=True)
@@ -47,8 +60,8 @@ class LocalFile:
         Where it is below `root`, free of links.
     size_bytes : int
         Its size.
-    identity : tuple of int
-        Device, inode and time of last change in nanoseconds: what must still hold when it is opened.
+    identity : Identity
+        What must still hold when it is opened.
     """
 
     name: str
@@ -56,7 +69,7 @@ class LocalFile:
     root: Path
     relative: PurePosixPath
     size_bytes: int
-    identity: tuple[int, int, int]
+    identity: Identity
 
     def open(self) -> BinaryIO:
         """Open the file anew, without following any link, and make sure that it is still the one that was found.
@@ -76,12 +89,11 @@ class LocalFile:
                 name=self.name,
             ) from error
         file = os.fdopen(descriptor, "rb", buffering=0)
-        found = os.fstat(descriptor)
-        if (identity_of(found), found.st_size) != (self.identity, self.size_bytes):
+        change = self._change(os.fstat(descriptor))
+        if change:
             file.close()
             raise ChangedFileError(
-                f"{quoted(self.path)} has changed since the upload was planned: it had {self.size_bytes} bytes and has "
-                f"{found.st_size} now, or is another version. Plan the upload again.",
+                f"{quoted(self.path)} has changed since the upload was planned: {change}. Plan the upload again.",
                 path=self.path,
                 name=self.name,
             )
@@ -115,16 +127,33 @@ class LocalFile:
                 if held:
                     yield held
                 held = block
-            found = os.fstat(file.fileno())
-            if (identity_of(found), found.st_size, read_bytes) != (self.identity, self.size_bytes, self.size_bytes):
+            change = self._change(os.fstat(file.fileno()))
+            if not change and read_bytes != self.size_bytes:
+                change = f"its size is {self.size_bytes} bytes, and {read_bytes} or more could be read"
+            if change:
                 raise ChangedFileError(
-                    f"{quoted(self.path)} changed while it was read: expected {self.size_bytes} bytes, found "
-                    f"{found.st_size}, or newer ones. Plan the upload again.",
+                    f"{quoted(self.path)} changed while it was read: {change}. Plan the upload again.",
                     path=self.path,
                     name=self.name,
                 )
             if held:
                 yield held
+
+    def _change(self, found: os.stat_result) -> str:
+        """Say which of size, time and identity is another one than when the file was found; nothing if none is."""
+        now, before = identity_of(found), self.identity
+        changes = []
+        if found.st_size != self.size_bytes:
+            changes.append(f"its size was {self.size_bytes} bytes and is {found.st_size}")
+        if now.modified_ns != before.modified_ns:
+            changes.append(
+                f"its time of change was {_readable(before.modified_ns)} and is {_readable(now.modified_ns)}"
+            )
+        # On some mounts (FUSE, SMB, NFS) the numbers of an unchanged file do not last. But whatever takes its place has
+        # been written, renamed or touched at another time, which nobody can set.
+        if now[:2] != before[:2] and now.changed_ns != before.changed_ns:
+            changes.append(f"another file has taken its place (number {before.inode} before, {now.inode} now)")
+        return ", ".join(changes)
 
     def _read(self, file: BinaryIO) -> bytes:
         try:
@@ -203,6 +232,14 @@ def open_below(root: Path, relative: PurePosixPath) -> int:
     return descriptor
 
 
-def identity_of(found: os.stat_result) -> tuple[int, int, int]:
+def identity_of(found: os.stat_result) -> Identity:
     """Give what tells a file from another one, and from itself after a change."""
-    return found.st_dev, found.st_ino, found.st_mtime_ns
+    return Identity(found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _readable(nanoseconds: int) -> str:
+    seconds, rest = divmod(nanoseconds, 10**9)
+    try:
+        return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M:%S}.{rest:09} UTC"
+    except (ValueError, OverflowError, OSError):  # a time stamp may be any number
+        return f"{nanoseconds} ns"

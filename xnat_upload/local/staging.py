@@ -185,7 +185,8 @@ def _wherever(text: str, *, sieve: Sieve) -> Iterator[LocalFile | XnatUploadErro
 
 def _with_pattern_told(error: XnatUploadError | LocalFile, text: str) -> MissingFileError:
     return MissingFileError(
-        f"{error} Files are not named by patterns: name the directory, and give include={PurePosixPath(text).name!r}."
+        f"{error} Files are not named by patterns: name the directory, and give "
+        f"include={quoted(PurePosixPath(text).name)}."
     )
 
 
