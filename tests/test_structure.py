@@ -176,6 +176,10 @@ def test_the_wheel_says_that_it_is_typed_and_has_the_templates(tmp_path: Path) -
     )
     with zipfile.ZipFile(tmp_path / ran.stdout.strip().splitlines()[-1]) as wheel:
         names = wheel.namelist()
+        (metadata,) = (wheel.read(name).decode() for name in names if name.endswith(".dist-info/METADATA"))
+    links = re.findall(r"\]\(([^)]+)\)", metadata)
+    assert links, "the README is the package's description"
+    assert not [link for link in links if not link.startswith("https://")], "an index has nothing but this text"
     assert "xnat_upload/py.typed" in names
     templates = {path.relative_to(PACKAGE.parent).as_posix() for path in PACKAGE.rglob("templates/*")}
     assert "xnat_upload/display/templates/style.css" in templates
