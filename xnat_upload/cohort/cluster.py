@@ -12,12 +12,13 @@ tells a later attempt to look what the lost one has stored before it sends anyth
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import secrets
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -28,7 +29,7 @@ from xnat_upload.archive.opening import open_archive
 from xnat_upload.cohort.manifest import Manifest, ResourceRows, SessionRows
 from xnat_upload.cohort.report import INTERRUPTED, CohortReport
 from xnat_upload.cohort.session import FileResult, OpenedResource, OpenedSession, open_session, upload_resource
-from xnat_upload.cohort.threads import upload_manifest
+from xnat_upload.cohort.threads import LostCrewError, upload_manifest
 from xnat_upload.errors import InvalidManifestError, MissingDependencyError, XnatUploadError
 from xnat_upload.places.hierarchy import Accession
 from xnat_upload.planning.treatment import Treatment
@@ -65,13 +66,36 @@ def upload_with_cluster(
     if not isinstance(client, distributed.Client) or client.asynchronous:
         raise InvalidManifestError("client= must be a dask.distributed.Client that was not made asynchronous.")
     name = f"xnat-upload-{secrets.token_hex(8)}"
-    client.register_plugin(WorkerLogin(server=server, settings=settings), name=name)
+    with _while_it_lasts(client):
+        client.register_plugin(WorkerLogin(server=server, settings=settings), name=name)
     crew = Workers(client, name=name, root=manifest.root.absolute(), treatment=treatment)
     try:
         return upload_manifest(manifest, crew=crew, server=server, progress=progress)
     finally:
-        crew.dismiss()
-        client.unregister_worker_plugin(name)
+        with contextlib.suppress(LostCrewError), _while_it_lasts(client):  # then nothing of ours is left there either
+            crew.dismiss()
+            client.unregister_worker_plugin(name)
+
+
+@contextlib.contextmanager
+def _while_it_lasts(client: distributed.Client) -> Iterator[None]:
+    """Tell a scheduler that is gone from all that dask raises where it is: errors of every kind, its own included.
+
+    A client that has lost its scheduler cancels all that was asked of it, and then tries to find it again; but another
+    one would know nothing of this cohort.
+    """
+    _refuse_if_lost(client)
+    try:
+        yield
+    except Exception as error:
+        _refuse_if_lost(client, cause=error)
+        raise
+    _refuse_if_lost(client)
+
+
+def _refuse_if_lost(client: distributed.Client, *, cause: Exception | None = None) -> None:
+    if client.status != "running":
+        raise LostCrewError("the dask scheduler was lost; run again with exist_ok='same'") from cause
 
 
 class WorkerLogin(distributed.WorkerPlugin):  # type: ignore[misc]  # dask has no types
@@ -201,9 +225,10 @@ class Workers:
     def limit(self) -> int:
         """How many tasks to hold at a time; workers may come and go."""
         now = time.monotonic()
-        if not self._limit or now - self._counted_at > _COUNT_SECONDS:
-            self._limit = 2 * max(1, sum(self._client.nthreads().values()))
-            self._counted_at = now
+        with _while_it_lasts(self._client):
+            if not self._limit or now - self._counted_at > _COUNT_SECONDS:
+                self._limit = 2 * max(1, sum(self._client.nthreads().values()))
+                self._counted_at = now
         return self._limit
 
     def open(self, session: SessionRows) -> Future[OpenedSession]:
@@ -230,7 +255,8 @@ class Workers:
 
     def stop(self) -> None:
         """Send nothing more; verify what was sent."""
-        self._client.run(_stop, self._name)
+        with contextlib.suppress(LostCrewError), _while_it_lasts(self._client):
+            self._client.run(_stop, self._name)
 
     def dismiss(self) -> None:
         """Let go of what the scheduler keeps."""
@@ -243,10 +269,13 @@ class Workers:
         def pass_on(done: Future[Any]) -> None:
             try:
                 answered.set_result(read(done.result()))
+            except CancelledError:
+                answered.set_exception(XnatUploadError("the dask scheduler was lost meanwhile."))
             except BaseException as error:
                 answered.set_exception(error)
 
-        self._executor.submit(_work, task).add_done_callback(pass_on)
+        with _while_it_lasts(self._client):
+            self._executor.submit(_work, task).add_done_callback(pass_on)
         return answered
 
 

@@ -30,8 +30,12 @@ from xnat_upload.settings import TransferSettings
 logger = logging.getLogger(__name__)
 
 
+class LostCrewError(XnatUploadError):
+    """Nobody is there any more who could do the work."""
+
+
 class Crew(Protocol):
-    """Those who do the work."""
+    """Those who do the work; whatever is asked of them may raise `LostCrewError`, and what they had begun then ends."""
 
     @property
     def limit(self) -> int:
@@ -128,19 +132,31 @@ class _Foreman:
             while self._running:
                 self._take_in()
             return False
+        except LostCrewError as lost:
+            logger.warning("%s", lost)
+            while self._running:
+                self._take_in()
+            self._not_sent([task.each for task in self._ready], str(lost))
+            for session in self._sessions:
+                self._not_sent(session.resources, str(lost))
         return True
 
     def _hand_out(self) -> bool:
         """Give out as much as may be held, uploads before sessions; say whether anything is left."""
         while len(self._running) < self._crew.limit:
             if self._ready:
-                task = self._ready.popleft()
+                task = self._ready[0]
                 self._running[self._crew.upload(task.each, task.opened, task.session)] = task
+                self._ready.popleft()
                 continue
             session = next(self._sessions, None)
             if session is None:
                 return False
-            self._running[self._crew.open(session)] = _Opening(session)
+            try:
+                self._running[self._crew.open(session)] = _Opening(session)
+            except LostCrewError as lost:
+                self._not_sent(session.resources, str(lost))
+                raise
         return True
 
     def _take_in(self) -> None:
