@@ -30,7 +30,7 @@ from xnat_upload.planning.decide import make_plan
 from xnat_upload.planning.plan import Plan, names_taken
 from xnat_upload.planning.request import StagedRequest, UploadRequest
 from xnat_upload.planning.treatment import Treatment
-from xnat_upload.report.outcome import ResourceResult, not_sent
+from xnat_upload.report.outcome import ResourceResult, not_sent, told_apart
 from xnat_upload.report.progress import Listener, Meter, shown
 from xnat_upload.settings import TransferSettings
 from xnat_upload.transfer.resource_store import Creation, ResourceStore
@@ -224,7 +224,7 @@ def carry_out(
             moved=meter.moved,
             done=meter.done,
         )
-    sent = iter(transferred)
+    sent = map(told_apart, transferred)
     results = [
         not_sent(plan, names_taken(plan), url=stores[plan.resource].url) if plan.refused else next(sent)
         for plan in plans

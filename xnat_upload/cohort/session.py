@@ -28,7 +28,7 @@ from xnat_upload.places.scan_types import scan_type_for
 from xnat_upload.planning.decide import make_plan
 from xnat_upload.planning.plan import Plan, names_taken
 from xnat_upload.planning.treatment import Treatment
-from xnat_upload.report.outcome import Status, not_sent
+from xnat_upload.report.outcome import Status, not_sent, told_apart
 from xnat_upload.settings import TransferSettings
 from xnat_upload.transfer.resource_store import Creation, ResourceStore
 from xnat_upload.transfer.run import transfer
@@ -128,7 +128,7 @@ def upload_resource(
         (result,) = transfer([plan], store_for=lambda _: store, settings=settings, stop=stop, resumed=resumed)
     return tuple(
         FileResult(one.status.value, one.reason, one.size_bytes, one.md5, one.attempts, one.seconds)
-        for one in result.outcomes
+        for one in told_apart(result).outcomes
     )
 
 

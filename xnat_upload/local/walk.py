@@ -10,6 +10,7 @@ from xnat_upload.errors import MissingFileError, UnsafePathError, XnatUploadErro
 from xnat_upload.local.file import LocalFile, identity_of, open_below
 from xnat_upload.local.ignoring import Sieve
 from xnat_upload.local.root import Root
+from xnat_upload.places.names import other_form
 
 
 def files_of(path: PurePosixPath, root: Root, *, sieve: Sieve) -> Iterator[LocalFile | XnatUploadError]:
@@ -86,13 +87,21 @@ def _without_links(path: PurePosixPath, root: Root) -> tuple[PurePosixPath, Pure
     return path, PurePosixPath(target.relative_to(root.top)), os.path.isdir(target)  # noqa: PTH112
 
 
+def _beside(path: Path) -> list[str]:
+    try:
+        return [each.name for each in path.parent.iterdir()]
+    except (OSError, ValueError):
+        return []
+
+
 def _resolve(path: PurePosixPath, root: Root) -> Path:
     """Follow the links of a path below the root, and make sure that the end lies inside it."""
     shown = f"{quoted(path)} in {quoted(root.given)}"
     try:
         target = (root.top / path).resolve(strict=True)
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-        raise MissingFileError(f"{shown} does not exist, or may not be read.") from error
+        form = other_form(path.name, _beside(root.top / path))
+        raise MissingFileError(f"{shown} does not exist, or may not be read{form and f': {form}'}.") from error
     except (OSError, RuntimeError, ValueError) as error:
         # A loop of links (RuntimeError before Python 3.13), a path that is too long, or half a character.
         why = error.strerror if isinstance(error, OSError) else type(error).__name__

@@ -162,6 +162,22 @@ def one_when_decoded(names: Iterable[str]) -> tuple[str, str] | None:
     return None
 
 
+def other_form(name: str, others: Iterable[str]) -> str:
+    """Tell another name that looks like this one to the eye: the same text in another Unicode form; empty if none does.
+
+    Examples
+    --------
+    >>> print(other_form("\u00e9.nii", ["a.nii", "e\u0301.nii"]))
+    written 'e\\u0301.nii' there and '\\xe9.nii' here, in two Unicode forms that look the same
+    """
+    form = unicodedata.normalize("NFC", name)
+    same = (other for other in others if other != name and not other.isascii())
+    found = next((other for other in same if unicodedata.normalize("NFC", other) == form), None)
+    if found is None:
+        return ""
+    return f"written {found!a} there and {name!a} here, in two Unicode forms that look the same"
+
+
 def _check_text(value: object, *, what: str) -> str:
     if value is None:
         raise InvalidIdentifierError(f"The {what} is missing. Give it as text, such as '12345'.")

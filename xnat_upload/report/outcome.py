@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from xnat_upload.errors import XnatUploadError
 from xnat_upload.places.destination import Destination
+from xnat_upload.places.names import other_form
 from xnat_upload.places.target import Target
 from xnat_upload.planning.plan import Plan
 from xnat_upload.planning.request import StagedRequest, UploadRequest
@@ -92,6 +93,21 @@ class ResourceResult:
     error: XnatUploadError | None = None
     extra: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
+
+
+def told_apart(result: ResourceResult) -> ResourceResult:
+    """Say of a file that is missing whether the archive lists its name in another Unicode form.
+
+    A file system of the archive's, or something in between, may change the form of a name; nobody can see the
+    difference, and the file cannot be found under the name that it was sent with.
+    """
+    outcomes = tuple(
+        replace(outcome, reason=f"{outcome.reason}; its name is {form}. Rename the file to the form that is there.")
+        if not outcome.ok and result.extra and (form := other_form(outcome.name, result.extra))
+        else outcome
+        for outcome in result.outcomes
+    )
+    return replace(result, outcomes=outcomes)
 
 
 def not_sent(plan: Plan, error: XnatUploadError, *, url: Callable[[str], str]) -> ResourceResult:

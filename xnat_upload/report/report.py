@@ -91,6 +91,19 @@ class Report:
         sent = f"{readable_bytes(self.bytes_sent)} sent in {self.seconds:.1f} s"
         return f"{', '.join(parts)}; {sent}{in_words(self.left_out)}"
 
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What the archive could do better: how to get an MD5 where it keeps none."""
+        number = self.count(Status.UNPROVEN)
+        if not number:
+            return ()
+        files = "1 file is" if number == 1 else f"{number} files are"
+        return (
+            f"{files} proven by size alone, because the archive keeps no MD5. Let an administrator switch checksums on "
+            "(the site's setting 'checksums'); for what is stored already, POST "
+            "/data/services/refresh/catalog?resource=/archive/…&options=checksum computes them.",
+        )
+
     def to_json(self) -> str:
         """Give one JSON document, for a log or another program: ``summary``, ``totals`` and ``files``.
 
@@ -165,7 +178,7 @@ class Report:
 
     def __str__(self) -> str:
         rules = [f"Left out: {', '.join(map(str, self.left_out))}."] if self.left_out else []
-        return "\n".join([*_table(self.files, self.wrong_rows), self.summary, *rules])
+        return "\n".join([*_table(self.files, self.wrong_rows), self.summary, *self.advice, *rules])
 
     def _repr_html_(self) -> str:
         return report_html(
@@ -175,6 +188,7 @@ class Report:
             summary=self.summary,
             bytes_per_second=self.bytes_per_second,
             extra=self.extra,
+            advice=self.advice,
         )
 
 

@@ -27,6 +27,7 @@ def report_html(
     summary: str,
     bytes_per_second: float,
     extra: Sequence[str],
+    advice: Sequence[str] = (),
 ) -> str:
     """Show a report: what became of each file, links, totals."""
     places = {file.destination for file in files}
@@ -57,6 +58,7 @@ def report_html(
             files, wrong, row_of, with_place=not one_place, beyond="report.to_dataframe() has them all"
         ),
         extra=extra,
+        advice=advice,
     )
 
 
