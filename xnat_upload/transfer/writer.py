@@ -92,7 +92,8 @@ class Carrier:
         with self._store.hold():
             result = self._carry_out()
         stored, to = sum(outcome.ok for outcome in result.outcomes), self._plan.resource.destination
-        logger.info("%s: %d of %d files are in the archive.", to, stored, len(result.outcomes))
+        place = f"{to.resource_id} of {to.scan_words}"
+        logger.info("Resource %s: %d of %d files are in the archive.", place, stored, len(result.outcomes))
         for outcome in result.outcomes:
             logger.debug("%s of %s: %s (%s)", outcome.name, outcome.destination, outcome.status, outcome.reason)
         return result
