@@ -36,7 +36,7 @@ class ReadingCalls:
         self.images_dir = None if images_dir is None else Path(images_dir)
         self.reason = Treatment(reason=reason).reason
         self._archive = archive
-        self._locks = Locks()
+        self._locks = Locks(self.server)
 
     @property
     def server(self) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -60,15 +61,28 @@ class Connection:
         self.server: str = interface._server.rstrip("/")
         self.settings = settings
         self.interface = interface
-        self._interface = _with_own_pool(interface, server=self.server, settings=settings)
+        self._headers = dict(headers or {})
+        self._open()
+
+    def _open(self) -> None:
+        """Begin with a pool and a login of this process: a child that was forked shares neither with its parent."""
+        settings = self.settings
+        self._process = os.getpid()
+        self._interface = _with_own_pool(self.interface, server=self.server, settings=settings)
         self._login = Login(
             self._exchange,
             server=self.server,
             auth=self._interface._http.auth,
-            headers=headers or {},
+            headers=self._headers,
             cookies=self._interface._http.cookies.copy(),
             seconds=settings.connect_timeout_seconds + settings.exchange_timeout_seconds,
         )
+
+    def _be_in_this_process(self) -> None:
+        if self._process != os.getpid():
+            closed = self._login.closed
+            self._open()
+            self._login.closed = closed
 
     def __repr__(self) -> str:
         return f"Connection({self.server!r})"
@@ -89,6 +103,7 @@ class Connection:
         AuthenticationError
             The credentials are not accepted, or were not taken for a login.
         """
+        self._be_in_this_process()
         if self._login.admission is None:
             for attempt in retry.attempts(self.settings, doing="logging in", first_contact=True):
                 with attempt:
@@ -156,6 +171,7 @@ class Connection:
         XnatUploadError
             The error that the status, or the lack of one, stands for.
         """
+        self._be_in_this_process()
         headers = {"Content-Type": content_type} if content_type else {}
         if into is not None or method == "HEAD":
             headers.update(_NOT_PACKED)
@@ -191,6 +207,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the connections, and end the session on the server unless the interface had brought it."""
+        self._be_in_this_process()  # a child leaves its parent's session alone
         shown = self._login.admission
         try:
             if shown is not None and self._login.is_ours:

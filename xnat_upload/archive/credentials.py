@@ -57,7 +57,12 @@ def find_credentials(
     if not named:
         raise InvalidIdentifierError("No server is named. Give its address, or set XNAT_HOST.")
     address = check_server(named)
-    if headers:
+    if headers is not None:
+        if not headers:
+            raise AuthenticationError(
+                "headers is empty, so there is nothing to log in with. Leave it out to log in from the environment.",
+                url=address,
+            )
         return Credentials(server=address, headers=_checked_headers(headers))
     if user and password:
         return _login(address, user, password)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,20 +15,23 @@ from xnat_upload.places.hierarchy import Accession, Resource
 
 
 class Locks:
-    """One lock for each session and each resource, for all threads that share a login.
+    """One lock for each session and each resource of a server, for all threads of this process.
 
-    They keep the rule of one writer in a resource also where a service calls one uploader from many threads.
+    They keep the rule of one writer in a resource also where a service makes an uploader for each of its requests.
+
+    Parameters
+    ----------
+    server : str
+        The archive's address.
     """
 
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._locks: WeakValueDictionary[Accession | Resource, _Lock] = WeakValueDictionary()
+    def __init__(self, server: str) -> None:
+        self._server = server
 
     @contextmanager
     def hold(self, place: Accession | Resource) -> Iterator[None]:
         """Wait until nobody else holds the place, and hold it."""
-        with self._guard:
-            lock = self._locks.setdefault(place, _Lock())
+        lock = _OF_THIS_PROCESS.of(self._server, place)  # kept while it is held, or it would be forgotten
         with lock.lock:
             yield
 
@@ -37,6 +41,25 @@ class _Lock:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+
+
+class _ProcessLocks:
+    """All locks of this process; a child that was forked begins with none, since nobody there would release them."""
+
+    def __init__(self) -> None:
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: WeakValueDictionary[tuple[str, Accession | Resource], _Lock] = WeakValueDictionary()
+
+    def of(self, server: str, place: Accession | Resource) -> _Lock:
+        with self._guard:
+            return self._locks.setdefault((server, place), _Lock())
+
+
+_OF_THIS_PROCESS = _ProcessLocks()
 
 
 _Found = TypeVar("_Found")

@@ -106,7 +106,7 @@ class Login:
         self._credential_headers = dict(headers)
         self._has_credentials = bool(auth or headers)
         self._cookies = cookies
-        self._given_session = _session_of(cookies)
+        self._opened = self._has_credentials and _session_of(cookies) is None
         self._admission: Admission | None = None
         # Whether each request must show the credentials: None until something has told.
         self._with_each: bool | None = None if self._has_credentials else False
@@ -121,8 +121,11 @@ class Login:
 
     @property
     def is_ours(self) -> bool:
-        """Whether there is a session, and the interface had not brought it."""
-        return self._admission is not None and _session_of(self._cookies) != self._given_session
+        """Whether there is a session, and it was opened here.
+
+        Another JSESSIONID than the given one proves nothing: a balancer may bring one of its own.
+        """
+        return self._admission is not None and self._opened and _session_of(self._cookies) is not None
 
     def renew(self, ended: Admission | None) -> Admission:
         """Log in, unless another thread has done so since `ended` was in use.
@@ -200,6 +203,7 @@ class Login:
         self.raise_if_refused()
         if again:
             logger.info("The session has ended; logging in again.")
+            self._opened = self._has_credentials
         self.user = self._log_in()
         with self._changing:
             return self._admit()
@@ -230,7 +234,10 @@ class Login:
                 status=answer.status,
                 url=answer.url,
             )
-        self._cookies.update(answer.cookies)
+        given = None if self._has_credentials else _session_of(self._cookies)
+        for cookie in answer.cookies:
+            if given is None or cookie.name != "JSESSIONID":  # the given one alone is logged in
+                self._cookies.set_cookie(cookie)
         return user
 
     def _remember(self, error: AuthenticationError) -> None:

@@ -119,7 +119,7 @@ class WorkerLogin(distributed.WorkerPlugin):  # type: ignore[misc]  # dask has n
         self._threads: int = worker.state.nthreads
         self._lock = threading.Lock()
         self._archive: Archive | None = None
-        self.locks = Locks()
+        self.locks = Locks(self._server)
         self._refusal: XnatUploadError | None = None
 
     async def teardown(self, worker: distributed.Worker) -> None:
