@@ -11,16 +11,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-import requests
-import requests.adapters
-import requests.auth
-
 from xnat_upload.archive import retry
-from xnat_upload.archive.adapter import PoolAdapter
 from xnat_upload.archive.answers import Answer, not_logged_in, refusal
 from xnat_upload.archive.exchange import exchange
 from xnat_upload.archive.login import Admission, Login
-from xnat_upload.errors import AuthenticationError, XnatUploadError
+from xnat_upload.archive.own_pool import with_own_pool
+from xnat_upload.errors import XnatUploadError
 from xnat_upload.settings import TransferSettings
 
 if TYPE_CHECKING:
@@ -68,7 +64,7 @@ class Connection:
         """Begin with a pool and a login of this process: a child that was forked shares neither with its parent."""
         settings = self.settings
         self._process = os.getpid()
-        self._interface = _with_own_pool(self.interface, server=self.server, settings=settings)
+        self._interface = with_own_pool(self.interface, server=self.server, settings=settings)
         self._login = Login(
             self._exchange,
             server=self.server,
@@ -284,37 +280,5 @@ class Connection:
         )
 
 
-class _Session(requests.Session):
-    """Looks at no redirect: requests reads the whole body of one, even where it is not to be followed."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        return None
-
-
 def _turned_away(answer: Answer) -> bool:
     return answer.status == 401 or answer.is_login_page
-
-
-def _with_own_pool(interface: pyxnat.Interface, *, server: str, settings: TransferSettings) -> pyxnat.Interface:
-    """Give a twin of the interface with a pool of its own; the caller's is not touched."""
-    theirs: requests.Session = interface._http
-    ours = _Session()
-    for attribute in ("auth", "proxies", "hooks", "params", "verify", "cert", "trust_env"):
-        setattr(ours, attribute, getattr(theirs, attribute))
-    if isinstance(ours.auth, tuple):
-        # requests would write them in Latin-1, where it can at all; XNAT reads UTF-8 (docs/xnat/logging-in.md, "Basic
-        # credentials").
-        try:
-            ours.auth = requests.auth.HTTPBasicAuth(*(each.encode() for each in ours.auth))
-        except UnicodeEncodeError:
-            raise AuthenticationError("User or password is no text in UTF-8. Set it in that encoding.") from None
-    ours.cookies.update(theirs.cookies)
-    ours.headers.update(theirs.headers)
-    for prefix, adapter in theirs.adapters.items():
-        plain = type(adapter) is requests.adapters.HTTPAdapter
-        pool = PoolAdapter(connections=settings.workers, sending_seconds=settings.read_timeout_seconds)
-        ours.mount(prefix, pool if plain else adapter)
-    twin = object.__new__(type(interface))
-    twin.__dict__.update(interface.__dict__)
-    twin._http, twin._server = ours, server
-    return twin
