@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
 import pydicom
@@ -14,7 +15,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
 from tests.sandbox.dicom import CT, MR, dicom, study, zipped_study
-from tests.sandbox.places import Place, message, zipped
+from tests.sandbox.places import Caller, Place, message, zipped
 
 ZIP = {"Content-Type": "application/zip"}
 
@@ -190,7 +191,7 @@ def test_what_may_not_be_merged(place: Place, changes: dict[str, str], words: st
     [("import-handler=XAR", 501, "import handler XAR"), ("import-handler=NOSUCH", 404, "Unknown importer"),
      ("quarantine=true", 501, "quarantine"), ("http-session-listener=1", 501, "http-session-listener"),
      ("src=/user/cache/resources/X/files/a.zip", 501, "src"), ("Direct-Archive=true", 501, "Direct-Archive"),
-     ("tiggerPipelines=true", 501, "tiggerPipelines"), ("dest=/nowhere", 400, "dest format"),
+     ("nosuch=1", 501, "nosuch"), ("dest=/nowhere", 400, "dest format"),
      ("dest=/prearchive/projects/P/20260101_000000000/..", 400, "dest format"),
      ("PREARC_SESSION_FOLDER=../../x", 400, "PREARC_SESSION_FOLDER"),
      ("prearchive_code=1&overwrite=append", 400, "Overwrite flag")],
@@ -240,6 +241,35 @@ def test_fields_given_with_the_import_are_the_sessions(place: Place) -> None:
     post(place, zipped_study(), project=place.project, subject="P", session="NOTED", note="a note")
     document = place.admin("GET", f"/data/projects/{place.project}/experiments/NOTED?format=json").json()
     assert document["items"][0]["data_fields"]["note"] == "a note"
+
+
+@pytest.mark.parametrize("handler", ["DICOM-zip&dest=/archive/projects/{P}", "DICOM-zip&Direct-Archive=true"])
+def test_batches_of_one_study_sent_at_once_lose_nothing(place: Place, handler: str) -> None:
+    files = study(series=1, images=12)
+    batches = [zipped({name: data}) for name, data in files.items()]
+    where = f"project={place.project}&subject=P&session=BATCHES&import-handler={handler.format(P=place.project)}"
+
+    def send(batch: bytes) -> requests.Response:
+        caller = Caller(place.sandbox.url, place.sandbox.user, place.sandbox.password)
+        with caller.session:
+            return caller("POST", f"/data/services/import?{where}", data=batch, headers=ZIP)
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(send, batches))
+    assert {answer.status_code for answer in answers} == {200}
+    assert prearchived(place) == []
+    assert len(place.sandbox.files(place.project, "BATCHES", "1", "DICOM")) == 12
+
+
+def test_direct_archive_takes_the_prearchive_where_another_study_lies(place: Place) -> None:
+    where = {"project": place.project, "subject": "P", "session": "DIRECT", "Direct-Archive": "true"}
+    answer = post(place, zipped_study(), import_handler="DICOM-zip", **where)
+    assert answer.text.startswith(f"/xapi/direct-archive/{place.project}/")
+    assert answer.text.strip().endswith("/DIRECT")
+    assert len(place.sandbox.files(place.project, "DIRECT", "1", "DICOM")) == 2
+    answer = post(place, zipped_study(), import_handler="DICOM-zip", **where)
+    assert answer.text.startswith(f"/data/prearchive/projects/{place.project}/")
+    assert len(place.sandbox.files(place.project, "DIRECT", "1", "DICOM")) == 2
 
 
 def test_without_pydicom_the_sandbox_starts_and_says_what_to_install() -> None:

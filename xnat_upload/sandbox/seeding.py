@@ -11,7 +11,7 @@ from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.archiving import Archiving, archive_session
 from xnat_upload.sandbox.store.dicom import read_instance
 from xnat_upload.sandbox.store.disk import Disk
-from xnat_upload.sandbox.store.prearchive import arriving, open_session, receive
+from xnat_upload.sandbox.store.prearchive import arriving, receive
 from xnat_upload.sandbox.store.records import PrearchiveSession
 
 
@@ -27,8 +27,7 @@ def add_dicom(
             instance = read_instance(path, path.name)
             copy = Path(shutil.copy(path, folder))
             what = arriving(instance, project=project_id, name=session, subject=subject)
-            opened = open_session(archive, what, joins=True)
-            opened = receive(archive, opened, instance, copy, path.name, renames=False)
+            opened = receive(archive, what, instance, copy, path.name)
             arrived[opened.key] = opened
     if not arrived:
         raise ValueError("There are no DICOM files to add.")

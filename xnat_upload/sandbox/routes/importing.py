@@ -29,7 +29,7 @@ from xnat_upload.sandbox.routes.prearchive_work import (
 from xnat_upload.sandbox.routes.request import Query, Request
 from xnat_upload.sandbox.store import access, extraction
 from xnat_upload.sandbox.store.dicom import Instance, NotDicomError, read_instance
-from xnat_upload.sandbox.store.prearchive import arriving, open_session, receive, set_status, uri_of
+from xnat_upload.sandbox.store.prearchive import arriving, receive, set_status, uri_of
 from xnat_upload.sandbox.store.records import PrearchiveSession
 from xnat_upload.sandbox.store.writing import Incoming
 from xnat_upload.sandbox.store.zipstream import BadArchiveError
@@ -44,8 +44,9 @@ COLUMNS = {"SOURCE": "SOURCE", "VISIT": "VISIT", "SUBTYPE": "PROTOCOL", "TIMEZON
 KNOWN = (
     "import-handler", "dest", *PROJECT, *SUBJECT, *SESSION, *COLUMNS, *SESSION_FIELDS, "PREARC_TIMESTAMP",
     "PREARC_SESSION_FOLDER", "overwrite", "overwrite_files", "AA", "auto-archive", "action", "rename",
-    "Ignore-Unparsable", "prearchive_code", "quarantine", "triggerPipelines",
-    "destination",  # some clients send it, and XNAT does not read it either: dest is the one that counts
+    "Ignore-Unparsable", "prearchive_code", "quarantine", "triggerPipelines", "Direct-Archive",
+    # Clients send these by mistake, and XNAT does not read them either.
+    "destination", "tiggerPipelines",
 )  # fmt: skip
 DEST = re.compile(
     r"(?:/data|/REST)?/(?P<where>archive|prearchive)(?:/projects/(?P<project>[^/]+))?"
@@ -71,6 +72,7 @@ class _Order:
     commits: bool = False
     renames: bool = False
     ignores_unparsable: bool = False
+    is_direct: bool = False
     columns: dict[str, str] = field(default_factory=dict)
     fields: dict[str, str] = field(default_factory=dict)
 
@@ -110,6 +112,8 @@ def _order(request: Request, given: Query) -> _Order:
     if given.get("prearchive_code") == "1" and "overwrite" in given:
         # The condition is always true (Importer.handlePost).
         raise Refusal(400, "Overwrite flag was not set to a valid option. ('append' or 'delete')")
+    if is_set(given, "Direct-Archive") and handler == "SI":
+        raise Refusal(501, "Direct-Archive is of the handlers DICOM-zip and gradual-DICOM: SI does nothing with it.")
     dest = DEST.match(given.get("dest")) if given.get("dest") else None
     if given.get("dest") and dest is None:
         raise Refusal(400, "Parameter dest format error")
@@ -128,6 +132,7 @@ def _order(request: Request, given: Query) -> _Order:
         commits=given.get("action").lower() == "commit" or dest is not None,
         renames=is_set(given, "rename"),
         ignores_unparsable=is_set(given, "Ignore-Unparsable") or given.get("action").lower() == "commit",
+        is_direct=is_set(given, "Direct-Archive"),
         columns={column: given.get(name) for name, column in COLUMNS.items() if given.get(name)},
         fields=session_fields(given),
     )
@@ -163,7 +168,9 @@ def _imported(request: Request, order: _Order, file: Incoming) -> list[str]:
         if order.handler == "SI" or unread is None:
             raise Refusal(400, "Upload did not include parsable files for session generation.")
         raise Refusal(400, str(unread))
-    return [f"/data{uri}" for uri in _finished(request, order, list(sessions.values()))]
+    with request.archive.import_lock:
+        uris = _finished(request, order, list(sessions.values()))
+    return [uri if uri.startswith("/xapi/") else f"/data{uri}" for uri in uris]
 
 
 def _objects(file: Incoming, folder: Path, order: _Order) -> Iterator[tuple[str, Path]]:
@@ -225,10 +232,10 @@ def _received(
         values=order.columns,
     )
     session = next((one for one in sessions.values() if (one.uid, one.name) == (what.uid, what.name)), None)
-    session = session or open_session(archive, what, joins=order.handler != "SI")
     moved = path.with_name("received")
     shutil.move(path, moved)
-    return receive(archive, session, instance, moved, name, renames=order.renames)
+    joins = order.handler != "SI"
+    return receive(archive, what, instance, moved, name, renames=order.renames, joins=joins, session=session)
 
 
 def _finished(request: Request, order: _Order, sessions: list[PrearchiveSession]) -> list[str]:
@@ -244,18 +251,43 @@ def _finished(request: Request, order: _Order, sessions: list[PrearchiveSession]
         if not archives_by_itself(request, session, order.autoarchive):
             return [uri_of(session)]
         return [_archived(request, order, session)]
+    if order.is_direct:
+        return [_archived_directly(request, order, one) for one in sessions]
     if not order.commits:
         return [uri_of(one) for one in sessions]
-    sessions = [set_status(request.archive, one, "READY") for one in sessions]
+    # What is gone was in a session that another request has committed, with the objects of this one.
+    gone = [one for one in sessions if one.key not in request.archive.prearchive]
+    sessions = [set_status(request.archive, one, "READY") for one in sessions if one not in gone]
     if order.is_for_archive:
-        return [_archived(request, order, one) for one in sessions]
-    uris = [uri_of(one) for one in sessions]
+        return [_archived(request, order, one) for one in sessions] + [_address(request, one) for one in gone]
+    uris = [uri_of(one) for one in (*sessions, *gone)]
     if order.where != "prearchive":
         # What a project of code 4 receives goes on by itself after the answer (PrearchiveRebuildHandler.postBuild).
         for one in sessions:
             if archives_by_itself(request, one, order.autoarchive):
                 _archived(request, order, one)
     return uris
+
+
+def _archived_directly(request: Request, order: _Order, session: PrearchiveSession) -> str:
+    """Archive at once what XNAT writes straight into the archive and builds there after a while.
+
+    Where there are data of another study already, XNAT takes the way by the prearchive (DirectArchiveSessionService).
+    """
+    project = request.archive.projects.get(session.project)
+    if session.key in request.archive.prearchive:
+        there = request.archive.session_labelled(session.name, project=project) if project else None
+        if project is None or (there is not None and there.fields.get("UID") != session.uid):
+            return uri_of(session)
+        _archived(request, replace(order, overwrites_files=True), session)
+    return f"/xapi/direct-archive/{session.project}/{session.uid}/{session.name}"
+
+
+def _address(request: Request, session: PrearchiveSession) -> str:
+    project = request.archive.projects[session.project]
+    made = request.archive.session_labelled(session.name, project=project)
+    subject = request.archive.subjects[made.subject_id].label if made else session.subject
+    return f"/archive/projects/{project.id}/subjects/{subject}/experiments/{session.name}"
 
 
 def _archived(request: Request, order: _Order, session: PrearchiveSession) -> str:

@@ -114,6 +114,7 @@ def archived(request: Request, session: PrearchiveSession, how: Archiving) -> st
         raise Refusal(400, "Cannot archive sessions from the Unassigned folder.")
     if not can_use(request, session.project):
         raise Refusal(403, "Invalid permissions for new project.")
-    made: Session = archive_session(request.archive, session, how)
+    with request.archive.import_lock:
+        made: Session = archive_session(request.archive, session, how)
     subject = request.archive.subjects[made.subject_id]
     return f"/archive/projects/{made.project}/subjects/{subject.label}/experiments/{made.label}"

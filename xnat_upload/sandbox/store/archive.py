@@ -62,6 +62,7 @@ class Archive:
         self.site = site
         self.face = FACES[profile]
         self.lock = threading.RLock()
+        self.import_lock = threading.RLock()  # sessions leave the prearchive one after another
         self.catalogs = CatalogFiles(self.face)
         self.users: dict[str, User] = {GUEST.login: GUEST}
         self.projects: dict[str, Project] = {}

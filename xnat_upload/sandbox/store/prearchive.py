@@ -103,23 +103,36 @@ def open_session(archive: Archive, what: Arriving, *, joins: bool) -> Prearchive
 
 
 def receive(
-    archive: Archive, session: PrearchiveSession, instance: Instance, arrived: Path, name: str, *, renames: bool
+    archive: Archive,
+    what: Arriving,
+    instance: Instance,
+    arrived: Path,
+    name: str,
+    *,
+    renames: bool = False,
+    joins: bool = True,
+    session: PrearchiveSession | None = None,
 ) -> PrearchiveSession:
-    """Put one object into a session: the name that was sent is kept unless it is another object's."""
+    """Put one object into `session`, or into the one it belongs to where that has gone on meanwhile.
+
+    The name that was sent is kept unless it is another object's.  All of it is one step:
+    nobody can archive a session between the choice of it and the arrival of the file.
+    """
     with archive.lock:
-        session = archive.prearchive.get(session.key, session)
+        current = archive.prearchive.get(session.key) if session else None
+        session = current if current and current.status not in LOCKED else open_session(archive, what, joins=joins)
         scan_id = _scan_of(session, instance)
         session = replace(
             session, series={**session.series, scan_id: instance.get("SeriesInstanceUID")}, last_modified=now()
         )
         archive.save(session)
-    folder = folder_of_session(archive, session) / "SCANS" / scan_id / "DICOM"
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = "".join(character if character.isalnum() or character in "_-." else "_" for character in name).lstrip(".")
-    target = folder / (kept if kept and not renames else instance.file_name)
-    if target.exists() and read_instance(target, name).get("SOPInstanceUID") != instance.get("SOPInstanceUID"):
-        target = folder / instance.file_name
-    shutil.move(arrived, target)
+        folder = folder_of_session(archive, session) / "SCANS" / scan_id / "DICOM"
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = "".join(one if one.isalnum() or one in "_-." else "_" for one in name).lstrip(".")
+        target = folder / (kept if kept and not renames else instance.file_name)
+        if target.exists() and read_instance(target, name).get("SOPInstanceUID") != instance.get("SOPInstanceUID"):
+            target = folder / instance.file_name
+        shutil.move(arrived, target)
     return session
 
 
