@@ -53,7 +53,7 @@ def store_directly(
             for uri, size in _extract(archive, reach, catalog_path.parent, members, duplicates, how):
                 # An entry whose file was missing keeps its old size and digest (docs/xnat/writing-files.md,
                 # "Archives").
-                if archive.face.is_cataloguable(Path(uri).name) and (
+                if archive.face.is_cataloguable(uri.rpartition("/")[2]) and (
                     how.overwrite or one_name(uri) not in catalog.entries
                 ):
                     enter(uri, size)
@@ -110,6 +110,7 @@ def _extract(
             target.parent.mkdir(parents=True, exist_ok=True)
             made.add(target.parent)
         size = how.disk.write(target, member.blocks)
-        if target.is_relative_to(folder):
-            written.append((target.relative_to(folder).as_posix(), size))
+        path = str(target)  # as text: zips of 100,000 members are no rarity
+        if path.startswith(f"{folder}/"):
+            written.append((path.removeprefix(f"{folder}/"), size))
     return written

@@ -67,11 +67,15 @@ def members_of_file(name: str, archive_format: Format, path: Path) -> Iterator[M
                 for info in archive.infolist():
                     is_utf_8 = bool(info.flag_bits & UTF_8_NAME)
                     name = info.filename if is_utf_8 else info.filename.encode("cp437").decode("utf-8")
-                    with archive.open(info) as content:
-                        yield Member(name, iter(partial(content.read, BLOCK_BYTES), b""))
+                    yield Member(name, _zip_blocks(archive, info))
                 return
         file = stack.enter_context(path.open("rb"))
         yield from members(name, archive_format, iter(partial(file.read, BLOCK_BYTES), b""))
+
+
+def _zip_blocks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    with archive.open(info) as content:
+        yield from iter(partial(content.read, BLOCK_BYTES), b"")
 
 
 def gunzipped(source: Iterator[bytes]) -> Iterator[bytes]:

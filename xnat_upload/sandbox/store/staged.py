@@ -76,7 +76,7 @@ def _stage(archive: Archive, reach: Reach, hidden: Reach, file: Incoming, path: 
         place.parent.mkdir(parents=True, exist_ok=True)
         yield _hashed(archive, uri, place, how.disk.accept(place, file.blocks, file.arrived), how)
         return
-    with tempfile.NamedTemporaryFile(dir=_buffer_folder(archive), suffix=name) as buffer:
+    with tempfile.NamedTemporaryFile(dir=_buffer_folder(archive)) as buffer:
         for block in file.blocks:
             buffer.write(block)
         buffer.flush()
@@ -90,12 +90,15 @@ def _stage(archive: Archive, reach: Reach, hidden: Reach, file: Incoming, path: 
                 f"Archive upload rejected: archive contains {len(outside)} entries with a relative path that resolves "
                 "outside of the destination directory"
             )
+        made = {""}
         for member in extraction.members_of_file(name, archive_format, Path(buffer.name)):
-            if member.is_directory or not archive.face.is_cataloguable(PurePosixPath(member.name).name):
+            if member.is_directory or not archive.face.is_cataloguable(member.name.rpartition("/")[2]):
                 continue
             uri = os.path.normpath(member.name).lstrip("/")
             place = hidden.path(uri)
-            place.parent.mkdir(parents=True, exist_ok=True)
+            if uri.rpartition("/")[0] not in made:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                made.add(uri.rpartition("/")[0])
             yield _hashed(archive, uri, place, how.disk.write(place, member.blocks), how)
 
 
@@ -128,7 +131,8 @@ def _commit(archive: Archive, resource: Resource, staged: Iterable[_Staged], how
                 continue
             if one.uri in entries and archive.site.maintain_file_history:
                 clear(archive, target, keep=True, how=how)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        elif "/" in one.uri:
+            target.parent.mkdir(parents=True, exist_ok=True)
         one.path.replace(target)
         entries[one.uri] = entry_of(entries.get(one.uri), one.uri, one.size, how, digest=one.digest)
     if archive.site.checksums:
