@@ -11,9 +11,6 @@ and this archive has not stands in `absent`, so that it falls into no parent ite
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-
 from xnat_upload.sandbox.faces import Face
 from xnat_upload.sandbox.routes import (
     assessors,
@@ -42,8 +39,7 @@ from xnat_upload.sandbox.routes import (
     users,
     xapi,
 )
-from xnat_upload.sandbox.routes.answers import Answer
-from xnat_upload.sandbox.routes.request import Request
+from xnat_upload.sandbox.routes.noun import FILE, ITEM, JSON, LIST, PLAIN, Noun
 from xnat_upload.sandbox.routes.undone import (
     READING_FILES,
     READING_ITEMS,
@@ -53,37 +49,7 @@ from xnat_upload.sandbox.routes.undone import (
     WRITING_ITEMS,
     WRITING_MEMBERS,
     WRITING_PROJECTS,
-    Asks,
 )
-
-Handler = Callable[[Request], Answer]
-
-ITEM = ("text/html", "text/xml")
-LIST = ("application/json", "text/html", "text/xml")
-PLAIN = ("text/plain",)
-JSON = ("application/json",)
-FILE = ("application/json", "text/html", "text/xml", "image/jpeg")
-
-
-@dataclass(frozen=True)
-class Noun:
-    """What can be done with one kind of path.
-
-    `variants` are what its GET offers, best first; `tailed` are the writing methods
-    that know what to do with a longer path; `undone` are the parameters that are
-    refused by name, of whoever reads and of whoever writes.
-    """
-
-    handlers: Mapping[str, Handler]
-    variants: tuple[str, ...] = ("text/html",)
-    tailed: frozenset[str] = frozenset()
-    undone: tuple[Mapping[str, Asks], Mapping[str, Asks]] = ({}, {})
-
-    @property
-    def allow(self) -> str:
-        """The value of the Allow header."""
-        return ", ".join(sorted(self.handlers))
-
 
 PROJECT_LIST = Noun({"GET": projects.list_projects, "POST": project_writing.post_project}, LIST)
 OF_ITEMS = (READING_ITEMS, WRITING_ITEMS)

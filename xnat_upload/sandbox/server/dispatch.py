@@ -14,8 +14,8 @@ from starlette.types import Receive, Scope, Send
 from xnat_upload.sandbox.holds import Holds
 from xnat_upload.sandbox.routes.absent import absent_answer
 from xnat_upload.sandbox.routes.answers import RESTLET_HEADERS, Answer, Refusal, bodyless, status_page, tomcat_page
+from xnat_upload.sandbox.routes.noun import Handler, Noun
 from xnat_upload.sandbox.routes.request import Query, Request, negotiate
-from xnat_upload.sandbox.routes.table import Handler, Noun
 from xnat_upload.sandbox.routes.undone import Asks, refuse_undone
 from xnat_upload.sandbox.server.body import RequestBody
 from xnat_upload.sandbox.server.faulty_disk import FaultyDisk
