@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -31,6 +32,10 @@ TOMCAT = (
     "{{font-family:Tahoma,Arial,sans-serif;}} h1, h2 {{color:white}}</style></head><body><h1>HTTP Status 401 – "
     'Unauthorized</h1><hr class="line" /><p><b>Type</b> Status Report</p><p><b>Message</b> {}</p><p><b>Description</b> '
     "The request has not been applied.</p></body></html>"
+)
+OLD_TOMCAT = (
+    "<html><head><title>Error report</title></head><body><h1>HTTP Status 401</h1><hr /><h3>Apache Tomcat/9.0.70</h3>"
+    "<p><b>Type</b> Status Report</p><p><b>Message</b> {}</p><p><b>Description</b> Not applied.</p></body></html>"
 )
 TURBINE = "<html><head><title>{}</title></head><body><div>Something went wrong.</div></body></html>"
 
@@ -64,6 +69,7 @@ def answer(
         (RESTLET.upper().format("shouted"), "shouted"),
         (TOMCAT.format("Bad credentials &amp; &lt;b&gt;"), "Bad credentials & <b>"),
         (TOMCAT.format("&#39;x&#x27;"), "'x'"),
+        (OLD_TOMCAT.format("Login attempt failed. Please try again."), "Login attempt failed. Please try again."),
         (TURBINE.format("Error"), "Error"),
         ("<h3>never closed<title>but this</title>", "but this"),
         ("plain words", "plain words"),
@@ -77,6 +83,12 @@ def test_the_servers_own_words_are_found_on_each_kind_of_page(page: str, said: s
 def test_latin_1_and_other_odd_bytes_do_not_hide_the_rest() -> None:
     assert answer(RESTLET.format("Projekt Süd").encode("latin-1")).message == "Projekt S\ufffdd"
     assert answer(RESTLET.format("a\0b\x1b[2J\u202ec")).message == "a?b?[2J?c"
+
+
+@pytest.mark.parametrize(("charset", "said"), [("ISO-8859-1", "Süd"), ("utf-8", "S\ufffdd"), ("idna", "S\ufffdd")])
+def test_the_charset_that_is_named_is_the_one_it_is_read_in(charset: str, said: str) -> None:
+    page = replace(answer(RESTLET.format("Süd").encode("latin-1")), charset=charset)
+    assert page.message == said
 
 
 @pytest.mark.parametrize(
@@ -169,6 +181,7 @@ def test_only_a_gateway_timeout_means_that_the_archive_is_still_working(status: 
     [
         "Another thread or process modified /data/4_catalog.xml since I last read it",
         "Unable to acquire thread and process locks on /data/4_catalog.xml",
+        "Resource catalog is busy: /data/4_catalog.xml",
     ],
 )
 def test_the_loser_of_a_catalog_conflict_may_try_again(words: str) -> None:

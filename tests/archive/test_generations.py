@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.archive.test_odd_answers import Conversation
 from tests.conftest import SandboxHospital
 from tests.hospital import IMPATIENT, open_hospital
+from tests.odd_server import OddServer, answer
 from tests.sending import send
-from xnat_upload import InvalidIdentifierError, ServerError, TransferSettings
+from xnat_upload import InvalidIdentifierError, ServerError, TransferSettings, Uploader
 from xnat_upload.archive.generation import generation_of
 from xnat_upload.sandbox import Sandbox
 from xnat_upload.sandbox.faults import CatalogBusy, NoContent
@@ -142,6 +146,50 @@ def test_headers_of_a_forms_part_are_short(face: SandboxHospital, tmp_path: Path
         (tmp_path / each).write_bytes(b"new")
     with face.connect() as uploader:
         assert send(uploader, face, [name, "a.nii"], tmp_path, exist_ok=True).ok
+
+
+def test_nothing_is_asked_that_a_generation_would_read_differently(face: SandboxHospital, folder: Path) -> None:
+    unwanted = ["content-encoding", "if-match", "if-none-match", "if-modified-since", "expect"]
+    face.sandbox.clear_requests()
+    with face.connect() as uploader:
+        send(uploader, face, folder, folder, scan_id="new")
+    for request in face.sandbox.requests:
+        assert request.headers["accept"] == "*/*"
+        assert not set(unwanted) & set(request.headers)
+        assert "urlencoded" not in request.headers.get("content-type", "")
+        if "/files/" in request.path and request.method == "PUT":
+            assert request.headers["content-type"] == "application/zip"
+            assert request.headers["content-length"].isdigit()
+
+
+def test_a_digest_that_is_missing_is_missing_for_one_file_only(tmp_path: Path) -> None:
+    def row(name: str, digest: str) -> dict[str, str]:
+        uri = f"/data/experiments/E1/scans/4/resources/7/files/{name}"
+        return {"URI": uri, "Size": "1", "digest": digest, "cat_ID": "7"}
+
+    listing = [row("a.nii", hashlib.md5(b"a").hexdigest()), row("b.nii", "")]
+
+    class OneWithout(Conversation):
+        sent = False
+
+        def __call__(self, method: str, path: str) -> bytes | Iterable[bytes]:
+            self.sent = self.sent or (method == "PUT" and "/files/" in path)
+            if method == "GET" and "/files?" in path and self.sent:
+                return answer(json.dumps({"ResultSet": {"Result": listing}}).encode())
+            return answer(b"b", content_type="x/y") if method == "HEAD" else super().__call__(method, path)
+
+    for name in ("a.nii", "b.nii"):
+        (tmp_path / name).write_bytes(name[:1].encode())
+    with OddServer(OneWithout()) as server, Uploader.connect(server.url, user="u", password="p") as uploader:
+        report = uploader.upload(
+            ["a.nii", "b.nii"],
+            root=tmp_path,
+            hub_project_id="hub-1",
+            accession_id="ACC",
+            scan_id="4",
+            resource_id="SEG",
+        )
+    assert {file.name: str(file.status) for file in report.files} == {"a.nii": "stored", "b.nii": "unproven"}
 
 
 @pytest.fixture

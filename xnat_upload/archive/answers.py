@@ -79,6 +79,8 @@ class Answer:
         As declared; what HEAD is asked for. None if it is not that of the body as it is.
     location, retry_after, challenge : str
         Those headers, the last being ``WWW-Authenticate``; empty if absent.
+    charset : str
+        As named beside the content type; empty where none is.
     cookies : RequestsCookieJar
         Those that it sets.
     """
@@ -92,12 +94,13 @@ class Answer:
     location: str = ""
     retry_after: str = ""
     challenge: str = ""
+    charset: str = ""
     cookies: RequestsCookieJar = field(default_factory=RequestsCookieJar, repr=False)
 
     @property
     def text(self) -> str:
         """The body as text; XNAT names no charset for JSON, and what cannot be decoded must not hide the rest."""
-        return self.body.decode("utf-8", errors="replace")
+        return self._decoded(self.body)
 
     @property
     def is_login_page(self) -> bool:
@@ -150,7 +153,7 @@ class Answer:
     @property
     def message(self) -> str:
         """XNAT's own words, from whichever of its error pages, at most 300 characters."""
-        page = self.body[:_ERROR_PAGE_BYTES].decode("utf-8", errors="replace")
+        page = self._decoded(self.body[:_ERROR_PAGE_BYTES])
         between = (_between(page, *marks) for marks in _MESSAGE_MARKS)
         text = next((found for found in between if found is not None), page)
         # Cut before it is unescaped: Python refuses to read "&#" with more than 4,300 digits.
@@ -158,6 +161,11 @@ class Answer:
         words = " ".join(html.unescape(without_tags).split())
         printable = "".join(character if character.isprintable() else "?" for character in words)
         return printable if len(printable) <= _SERVER_WORDS else printable[:_SERVER_WORDS] + "…"
+
+    def _decoded(self, body: bytes) -> str:
+        # Restlet's own until 1.10, and named; other charsets are not known of any server, and some are no mere tables.
+        charset = "latin-1" if self.charset.lower() == "iso-8859-1" else "utf-8"
+        return body.decode(charset, errors="replace")
 
 
 def refusal(answer: Answer, *, doing: str) -> XnatUploadError | None:

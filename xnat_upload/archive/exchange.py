@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -119,18 +120,26 @@ def _read(
         )
     body.truncate(most)
     packed = _encoding(response) != ""
+    content_type, charset = _media_type(response)
     return Answer(
         method=method,
         url=url,
         status=response.status_code,
-        content_type=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
+        content_type=content_type,
         body=body.getvalue(),
         content_length=None if packed else _length(response),
         location=response.headers.get("Location", ""),
         retry_after=response.headers.get("Retry-After", ""),
         challenge=response.headers.get("WWW-Authenticate", ""),
+        charset=charset,
         cookies=response.cookies,
     )
+
+
+def _media_type(response: requests.Response) -> tuple[str, str]:
+    media_type, _, parameters = response.headers.get("Content-Type", "").partition(";")
+    charset = re.search(r"charset=[\"']?([A-Za-z0-9._-]{1,40})", parameters, re.IGNORECASE)
+    return media_type.strip().lower(), charset[1] if charset else ""
 
 
 def _length(response: requests.Response) -> int | None:
