@@ -122,10 +122,12 @@ def test_the_projects_code_decides_where_nothing_else_does(place: Place, project
     assert bool(sessions_in(place)) == (project_code == "4")
 
 
-def test_dicom_zip_waits_in_the_prearchive_until_it_is_committed(place: Place) -> None:
-    answer = post(place, zipped_study(), import_handler="DICOM-zip", project=place.project, session="WAIT", subject="P")
+@pytest.mark.parametrize(("action", "status"), [("", "RECEIVING"), ("commit", "READY")])
+def test_dicom_zip_waits_in_the_prearchive_until_it_is_committed(place: Place, action: str, status: str) -> None:
+    where = {"project": place.project, "session": "WAIT", "subject": "P"} | ({"action": action} if action else {})
+    answer = post(place, zipped_study(), import_handler="DICOM-zip", **where)
     [row] = prearchived(place)
-    assert row["status"] == "RECEIVING"
+    assert row["status"] == status
     assert place.admin("POST", f"{answer.text.strip()}?action=commit").status_code == 301
     assert list(sessions_in(place)) == ["WAIT"]
 

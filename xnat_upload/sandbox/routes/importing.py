@@ -260,13 +260,8 @@ def _finished(request: Request, order: _Order, sessions: list[PrearchiveSession]
     sessions = [set_status(request.archive, one, "READY") for one in sessions if one not in gone]
     if order.is_for_archive:
         return [_archived(request, order, one) for one in sessions] + [_address(request, one) for one in gone]
-    uris = [uri_of(one) for one in (*sessions, *gone)]
-    if order.where != "prearchive":
-        # What a project of code 4 receives goes on by itself after the answer (PrearchiveRebuildHandler.postBuild).
-        for one in sessions:
-            if archives_by_itself(request, one, order.autoarchive):
-                _archived(request, order, one)
-    return uris
+    # A commit by parameter builds, and leaves the archiving to whoever commits the session (DicomZipImporter.xmlBuild).
+    return [uri_of(one) for one in (*sessions, *gone)]
 
 
 def _archived_directly(request: Request, order: _Order, session: PrearchiveSession) -> str:
