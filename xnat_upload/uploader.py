@@ -220,10 +220,16 @@ class Uploader(ManyCalls):
         """
         return self._upload(UploadRequest(files=files, **arguments), progress=progress, stop=threading.Event())
 
-    @takes_upload_arguments
+    @overload
     async def upload_async(
         self, files: Files, *, progress: bool | Listener | None = None, **arguments: Unpack[UploadArguments]
-    ) -> Report:
+    ) -> Report: ...
+    @overload
+    async def upload_async(
+        self, files: Files, *, progress: bool | str | Listener | None = None, **arguments: Unpack[UploadTexts]
+    ) -> Report: ...
+    @takes_upload_arguments
+    async def upload_async(self, files: Files, *, progress: Any = None, **arguments: Any) -> Report:
         """Do what `upload` does, with the same arguments, in a thread of its own: the event loop is never blocked.
 
         A task that is cancelled stops the upload; what had been sent stays, and the next call finds it.
@@ -244,8 +250,12 @@ class Uploader(ManyCalls):
     ) -> None:
         await in_thread(self.close)
 
+    @overload
+    def plan(self, files: Files, **arguments: Unpack[UploadArguments]) -> Plan: ...
+    @overload
+    def plan(self, files: Files, **arguments: Unpack[UploadTexts]) -> Plan: ...
     @takes_upload_arguments
-    def plan(self, files: Files, **arguments: Unpack[UploadArguments]) -> Plan:
+    def plan(self, files: Files, **arguments: Any) -> Plan:
         """Say what `upload` with the same arguments would do, without writing; `run` does it.
 
         Raises

@@ -263,7 +263,7 @@ def test_another_clients_file_is_no_proof_of_ours_where_a_file_beside_it_changed
             sandbox.url, user=sandbox.user, password=sandbox.password, settings=IMPATIENT
         ) as uploader:
             resource = uploader.create_resource(Scan(uploader.locate("hub", "ACC"), "4"), "SEG")
-            plan = uploader.plan(".", root=folder, **where)  # type: ignore[arg-type]
+            plan = uploader.plan(".", root=folder, **where)
             uploader.upload_file(resource, theirs)
             (folder / "00002.dcm").write_bytes(b"other bytes")
             with pytest.raises(IncompleteUploadError) as caught:
