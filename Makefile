@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint types unit docs bench foreign format clean
+.PHONY: install demo test lint types unit lowest docs bench foreign format clean
 
 install: .venv/installed
 
@@ -32,6 +32,13 @@ types: install
 
 unit: install
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+lowest: install  ## the tests once more, with the oldest allowed version of each dependency, in an environment of its own
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv venv --quiet --clear --python $(PYTHON) build/lowest
+	$(BIN)/uv pip compile --quiet --python build/lowest --resolution lowest-direct --extra demo --extra parquet --extra dask --extra cli pyproject.toml --output-file build/lowest.txt
+	$(BIN)/uv pip install --quiet --python build/lowest --constraint build/lowest.txt --editable '.[test]'
+	build/lowest/bin/python -m pytest --numprocesses auto --dist loadfile
 
 docs: install  ## build the site into build/docs; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -E -b html -d build/doctrees docs build/docs

@@ -35,8 +35,7 @@ from xnat_upload import TransferSettings, XnatUploadError
 from xnat_upload.sandbox import Sandbox, faults
 from xnat_upload.sandbox.__main__ import main as sandbox
 from xnat_upload.sandbox.faults import Fault
-from xnat_upload.sandbox.routes.noun import Noun
-from xnat_upload.sandbox.routes.table import ARCHIVE, OWNERS, SCANS_OF, SITE, XAPI
+from xnat_upload.sandbox.routes.table import ARCHIVE, OWNERS, SCANS_OF, SITE, XAPI, Noun
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 

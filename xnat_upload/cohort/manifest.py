@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from xnat_upload.cohort.manifest_faults import faults_of_cells, scan_types_of
 from xnat_upload.cohort.manifest_source import ManifestSource, rows_of
-from xnat_upload.cohort.rows import PLACE, Rows
+from xnat_upload.cohort.rows import PLACE, Rows, codes_of
 from xnat_upload.errors import InvalidManifestError, ManifestFault, MissingFileError, XnatUploadError, quoted
 from xnat_upload.local.root import plain_root
 from xnat_upload.local.staging import stage
@@ -74,7 +74,7 @@ class Manifest:
         rows = rows_of(source)
         self._frame, self._packed = rows.frame, rows.packed
         self._files = rows.cells["file"].array
-        codes = rows.cells[list(PLACE)].apply(lambda column: column.cat.codes)
+        codes = codes_of(rows.cells, PLACE)
         self._resource_of = codes.groupby(list(PLACE), sort=False).ngroup().to_numpy("uint32")
         session_of = codes.groupby(list(PLACE[:2]), sort=False).ngroup().to_numpy("uint32")
         # The rows of one session together, and in it those of one resource.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from xnat_upload.cohort.rows import PLACE, REQUIRED, Rows
+from xnat_upload.cohort.rows import PLACE, REQUIRED, Rows, codes_of
 from xnat_upload.errors import ManifestFault, XnatUploadError, quoted
 from xnat_upload.places.names import check_hub_project_id, check_identifier, check_resource_label, check_scan_id
 from xnat_upload.places.scan_types import check_scan_type
@@ -59,7 +59,7 @@ def _impossible(cells: pd.DataFrame) -> Iterator[tuple[int, str]]:
 
 def _two_types(cells: pd.DataFrame) -> Iterator[tuple[int, str]]:
     typed = _typed(cells)
-    codes = typed.apply(lambda column: column.cat.codes)
+    codes = codes_of(typed, (*_SCAN, "scan_type"))
     first = codes.groupby(list(_SCAN))["scan_type"].transform("first")
     kinds = typed["scan_type"].cat.categories
     for row, other in first[codes["scan_type"] != first].items():

@@ -109,6 +109,14 @@ def text_column(texts: list[str | None]) -> pd.Series[Any]:
         return pandas.Series(texts, dtype=object)  # a path on this machine need not be Unicode
 
 
+def codes_of(cells: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+    """Give the codes of categories, in which rows are compared and put together as numbers; -1 for what is missing."""
+    import pandas
+
+    codes: pd.DataFrame = pandas.DataFrame({name: cells[name].cat.codes for name in columns})
+    return codes
+
+
 def check_columns(columns: Sequence[str]) -> None:
     """Refuse a manifest that has not the columns it needs.
 
@@ -175,13 +183,15 @@ def _texts_of(
     import numpy
     import pandas
 
-    # Equal objects of different types need not be one text: True is 1, and 4.0 is 4.
     distinct: Any
-    if column.dtype == object:
+    exact_below = _exact_below(column.dtype)
+    if exact_below is not None:
+        codes, distinct = pandas.factorize(column.to_numpy(dtype="float64", na_value=math.nan))
+    elif column.dtype == object:
+        # Equal objects of different types need not be one text: True is 1, and 4.0 is 4.
         distinct, codes = column.to_numpy(), numpy.arange(len(column))
     else:
         codes, distinct = pandas.factorize(column)
-    exact_below = _exact_below(column.dtype)
     texts: list[str | None] = ["", *[None] * len(distinct)]
     wrong: dict[int, str] = {}
     for position, cell in enumerate(distinct, start=1):
@@ -222,7 +232,7 @@ def _exact_below(dtype: Any) -> float | None:
     dtype = getattr(dtype, "subtype", getattr(dtype, "numpy_dtype", dtype))  # sparse; nullable, or Arrow's
     if not isinstance(dtype, numpy.dtype) or dtype.kind != "f":
         return None
-    return float(2.0 ** (numpy.finfo(dtype).nmant + 1))
+    return float(min(_FLOAT_EXACT_BELOW, 2.0 ** (numpy.finfo(dtype).nmant + 1)))
 
 
 def _rounded(shown: str) -> InvalidIdentifierError:

@@ -16,8 +16,8 @@ What it does not imitate
 - What answers 501, by its name: see `routes.absent`.
 - Locked, obsolete and quarantined items; accounts that are disabled, unverified or
   have an expired password; LDAP and other providers (a prefix ``provider/`` is dropped).
-- Parameters that XNAT obeys and `routes.undone` names: they are refused with 501.
-- Conversion of DICOM to JPEG, ``?media=``.
+- ``reference=`` (copying from a path of the server), conversion of DICOM to JPEG,
+  ``listContents``, ``structure``, ``includeRootPath``, ``recursive``, ``?media=``.
 - Tomcat's 20 seconds of patience with a client that stalls.
 - Files that leave their resource by ``../`` in an archive do so, but not beyond the
   folder of their project.

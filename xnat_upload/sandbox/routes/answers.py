@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
 from http import HTTPStatus
 from typing import Protocol
-
-from xnat_upload.sandbox.routes.rendering import rendered
 
 DEFAULT_MESSAGES = {
     400: "The request could not be understood by the server due to malformed syntax",
@@ -91,7 +90,13 @@ def created_address(request: Addressed, name: str) -> Answer:
 
 def status_page(status: int, message: str = "") -> Answer:
     """Give Restlet's status page: the message unescaped in a heading, never in the reason phrase."""
-    page = rendered("status.html", status=status, message=message or DEFAULT_MESSAGES.get(status, ""))
+    page = (
+        "<html>\n<head>\n   <title>Status page</title>\n</head>\n<body>\n"
+        f"<h3>{message or DEFAULT_MESSAGES.get(status, '')}</h3>"
+        '<p>You can get technical details <a href="http://www.w3.org/Protocols/rfc2616/rfc2616-sec10.html'
+        f'#sec10.{status // 100}.{status % 100 + 1}">here</a>.<br>\n'
+        'Please continue your visit at our <a href="/">home page</a>.\n</p>\n</body>\n</html>\n'
+    )
     headers = (*RESTLET_HEADERS, ("content-type", "text/html;charset=ISO-8859-1"))
     return Answer(status, headers, page.encode("latin-1", "replace"))
 
@@ -99,7 +104,11 @@ def status_page(status: int, message: str = "") -> Answer:
 def tomcat_html(status: int, message: str = "") -> bytes:
     """Give the text of Tomcat's own error page."""
     title = f"HTTP Status {status} – {_phrase(status)}"
-    return rendered("tomcat.html", title=title, message=message or _phrase(status)).encode()
+    return (
+        f'<!doctype html><html lang="en"><head><title>{title}</title></head><body><h1>{title}</h1>'
+        f"<p><b>Type</b> Status Report</p><p><b>Message</b> {escape(message or _phrase(status))}</p>"
+        "</body></html>"
+    ).encode()
 
 
 def tomcat_page(status: int, message: str = "") -> Answer:
@@ -109,7 +118,7 @@ def tomcat_page(status: int, message: str = "") -> Answer:
 
 def error_vm_page(message: str) -> Answer:
     """Give the page of exceptions that no filter catches."""
-    page = rendered("error.html", message=message)
+    page = f"<html><head><title>Error</title></head><body><h1>Error</h1><p>{escape(message)}</p></body></html>"
     return Answer(500, (("content-type", "text/html;charset=UTF-8"),), page.encode())
 
 

@@ -118,11 +118,7 @@ class _Part:
 
 
 class _Receiver:
-    """Writes each file part to a temporary file; ordinary form fields are kept beside them.
-
-    It stands on python-multipart's parser, and not on its `FormParser`, which leaves the file of a part that breaks
-    off behind.
-    """
+    """Writes each file part to a temporary file; ordinary form fields are kept beside them."""
 
     def __init__(self, folder: Path, *, part_header_bytes: int | None) -> None:
         self._folder = folder

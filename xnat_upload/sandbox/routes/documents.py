@@ -6,12 +6,12 @@ Here stands what of the archive is in its document.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from html import escape
 
 from xnat_upload.sandbox.routes.answers import Answer, stream
 from xnat_upload.sandbox.routes.item_values import values_answer
 from xnat_upload.sandbox.routes.items import Item, nested
 from xnat_upload.sandbox.routes.json_documents import json_document
-from xnat_upload.sandbox.routes.rendering import rendered
 from xnat_upload.sandbox.routes.request import Request
 from xnat_upload.sandbox.routes.schema import RECONSTRUCTION_TYPE
 from xnat_upload.sandbox.routes.targets import can_read_item
@@ -27,12 +27,13 @@ def item_answer(record: Record, request: Request) -> Answer:
     if "handler" in request.query:
         return values_answer(record, request)
     if request.format == "text/html":
-        return stream("text/html", [rendered("item.html", name=record.id).encode()])
+        page = f"<html><head><title>XNAT</title></head><body><h1>{escape(record.id)}</h1></body></html>"
+        return stream("text/html", [page.encode()])
     item = document_item(record, request)
     if request.format == "application/json":
         return stream("application/json", [json_document(item).encode()])
     hides = request.query.is_true("concealHiddenFields")
-    return stream("text/xml", [xml_document(item, hides=hides)])
+    return stream("text/xml", [xml_document(item, hides=hides).encode()])
 
 
 def document_item(record: Record, request: Request) -> Item:

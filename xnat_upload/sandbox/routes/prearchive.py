@@ -15,7 +15,6 @@ from xml.sax.saxutils import quoteattr
 from xnat_upload.sandbox.routes.answers import Answer, Refusal, empty, stream
 from xnat_upload.sandbox.routes.downloads import file_answer, zip_answer
 from xnat_upload.sandbox.routes.prearchive_work import can_use, found_session, refusing
-from xnat_upload.sandbox.routes.rendering import rendered
 from xnat_upload.sandbox.routes.request import Request
 from xnat_upload.sandbox.routes.schema import root_element
 from xnat_upload.sandbox.routes.tables import Cell, Table, table_answer
@@ -102,7 +101,7 @@ def read_session(request: Request) -> Answer:
             paths = [path for _, files in scan_files(request.archive, session) for path in files]
             return zip_answer(session.folder, [(str(path.relative_to(folder.parent)), path) for path in paths])
         case "text/html":
-            page = rendered("item.html", name=session.folder)
+            page = f"<html><body><h1>{session.folder}</h1></body></html>"
             return stream("text/html", [page.encode()])
     session = _built_session(request)
     return stream("text/xml", [_document(request, session).encode()])

@@ -44,7 +44,7 @@ def list_resources(request: Request) -> Answer:
     rows = []
     for resource in resources_below(request, owners, with_scans=includes_scans):
         if request.query.is_true("cache_file_stats") and resource.file_count is None:
-            if target.project is None and not request.query.is_true("file_stats"):
+            if target.project is None:
                 # XNAT asks a project it has not looked up (docs/xnat/scans-and-resources.md, "The list of resources")
                 raise Refusal(500)
             resource = with_stats(request.archive, resource)

@@ -11,6 +11,9 @@ and this archive has not stands in `absent`, so that it falls into no parent ite
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
 from xnat_upload.sandbox.faces import Face
 from xnat_upload.sandbox.routes import (
     assessors,
@@ -39,24 +42,39 @@ from xnat_upload.sandbox.routes import (
     users,
     xapi,
 )
-from xnat_upload.sandbox.routes.noun import FILE, ITEM, JSON, LIST, PLAIN, Noun
-from xnat_upload.sandbox.routes.undone import (
-    READING_FILES,
-    READING_ITEMS,
-    READING_MEMBERS,
-    READING_RESOURCES,
-    WRITING_FILES,
-    WRITING_ITEMS,
-    WRITING_MEMBERS,
-    WRITING_PROJECTS,
-)
+from xnat_upload.sandbox.routes.answers import Answer
+from xnat_upload.sandbox.routes.request import Request
+
+Handler = Callable[[Request], Answer]
+
+ITEM = ("text/html", "text/xml")
+LIST = ("application/json", "text/html", "text/xml")
+PLAIN = ("text/plain",)
+JSON = ("application/json",)
+FILE = ("application/json", "text/html", "text/xml", "image/jpeg")
+
+
+@dataclass(frozen=True)
+class Noun:
+    """What can be done with one kind of path.
+
+    `variants` are what its GET offers, best first; `tailed` are the writing methods
+    that know what to do with a longer path.
+    """
+
+    handlers: Mapping[str, Handler]
+    variants: tuple[str, ...] = ("text/html",)
+    tailed: frozenset[str] = frozenset()
+
+    @property
+    def allow(self) -> str:
+        """The value of the Allow header."""
+        return ", ".join(sorted(self.handlers))
+
 
 PROJECT_LIST = Noun({"GET": projects.list_projects, "POST": project_writing.post_project}, LIST)
-OF_ITEMS = (READING_ITEMS, WRITING_ITEMS)
 PROJECT = Noun(
-    {"GET": projects.read_project, "PUT": project_writing.put_project, "DELETE": projects.remove_project},
-    ITEM,
-    undone=(READING_ITEMS, WRITING_PROJECTS),
+    {"GET": projects.read_project, "PUT": project_writing.put_project, "DELETE": projects.remove_project}, ITEM
 )
 ACCESSIBILITY = Noun(
     {"GET": projects.read_accessibility, "PUT": projects.put_accessibility}, PLAIN, tailed=frozenset({"PUT"})
@@ -64,18 +82,13 @@ ACCESSIBILITY = Noun(
 PREARCHIVE_CODE = Noun(
     {"GET": projects.read_prearchive_code, "PUT": projects.put_prearchive_code}, PLAIN, tailed=frozenset({"PUT"})
 )
-MEMBER_LIST = Noun({"GET": projects.list_members}, LIST, undone=(READING_MEMBERS, {}))
-MEMBER = Noun(
-    {"GET": projects.list_members, "PUT": projects.put_member, "DELETE": projects.delete_member},
-    LIST,
-    undone=(READING_MEMBERS, WRITING_MEMBERS),
-)
+MEMBER_LIST = Noun({"GET": projects.list_members}, LIST)
+MEMBER = Noun({"GET": projects.list_members, "PUT": projects.put_member, "DELETE": projects.delete_member}, LIST)
 SUBJECT_LIST = Noun({"GET": subjects.list_subjects, "POST": subjects.post_subject}, LIST)
 SUBJECT = Noun(
     {"GET": subjects.read_subject, "PUT": subjects.put_subject, "DELETE": subjects.remove_subject},
     ITEM,
     tailed=frozenset({"PUT", "DELETE"}),
-    undone=OF_ITEMS,
 )
 EXPERIMENT_LIST = Noun({"GET": experiments.list_experiments, "POST": session_writing.post_session}, LIST)
 ALL_EXPERIMENTS = Noun({"GET": experiments.list_all_experiments}, LIST)
@@ -87,10 +100,9 @@ EXPERIMENT = Noun(
     },
     ITEM,
     tailed=frozenset({"PUT", "DELETE"}),
-    undone=OF_ITEMS,
 )
 SCAN_LIST = Noun({"GET": scans.list_scans, "POST": scans.post_scan}, LIST)
-SCAN = Noun({"GET": scans.read_scan, "PUT": scans.put_scan, "DELETE": scans.remove_scan}, ITEM, undone=OF_ITEMS)
+SCAN = Noun({"GET": scans.read_scan, "PUT": scans.put_scan, "DELETE": scans.remove_scan}, ITEM)
 RECONSTRUCTION_LIST = Noun(
     {"GET": reconstructions.list_reconstructions, "POST": reconstructions.post_reconstruction}, LIST
 )
@@ -101,14 +113,12 @@ RECONSTRUCTION = Noun(
         "DELETE": reconstructions.remove_reconstruction,
     },
     ITEM,
-    undone=OF_ITEMS,
 )
 ASSESSOR_LIST = Noun({"GET": assessors.list_assessors, "POST": assessors.post_assessor}, LIST)
 ASSESSOR = Noun(
     {"GET": assessors.read_assessor, "PUT": assessors.put_assessor, "DELETE": assessors.remove_assessor},
     ITEM,
     tailed=frozenset({"PUT", "DELETE"}),
-    undone=OF_ITEMS,
 )
 RESOURCE_LIST = Noun(
     {
@@ -126,7 +136,6 @@ RESOURCE = Noun(
         "DELETE": resources.remove_resource,
     },
     ("text/xml",),
-    undone=(READING_RESOURCES, {}),
 )
 FILES = Noun(
     {
@@ -137,7 +146,6 @@ FILES = Noun(
     },
     FILE,
     tailed=frozenset({"PUT", "POST", "DELETE"}),
-    undone=(READING_FILES, WRITING_FILES),
 )
 
 SCANS_OF = ("/projects/{project}/subjects/{subject}/experiments/{experiment}", "/experiments/{experiment}")
@@ -296,10 +304,10 @@ def archive_routes(face: Face) -> dict[str, Noun]:
     return {
         **ARCHIVE,
         # Not there yet in 1.6: these answer 405 to everything that writes.
-        f"{short}/{{resource}}/files": Noun(reading, FILE, undone=FILES.undone),
+        f"{short}/{{resource}}/files": Noun(reading, FILE),
         f"{short}/{{resource}}": Noun({"GET": resources.read_resource}, RESOURCE.variants),
         short: Noun({"GET": resources.list_resources}, LIST),
-        "/experiments/{experiment}": Noun(undeletable, ITEM, tailed=EXPERIMENT.tailed, undone=OF_ITEMS),
+        "/experiments/{experiment}": Noun(undeletable, ITEM, tailed=EXPERIMENT.tailed),
     }
 
 

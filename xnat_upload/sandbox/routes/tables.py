@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from html import escape
 
 from xnat_upload.sandbox.routes.answers import Answer, stream
-from xnat_upload.sandbox.routes.rendering import streamed
 from xnat_upload.sandbox.routes.request import Request
 
 Cell = str | int | None
+HTML_ROOT = '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +51,7 @@ def table_answer(table: Table, request: Request) -> Answer:
             return stream("text/csv", _as_csv(table))
         case "text/xml" | "application/xml":
             return stream("text/xml", _as_xml(table))
-    rows = ([_text(cell) for cell in row] for row in table.rows)
-    return stream("text/html", streamed("table.html", columns=table.columns, rows=rows))
+    return stream("text/html", _as_html(table))
 
 
 def _text(value: Cell) -> str:
@@ -93,7 +92,15 @@ def _as_xml(table: Table) -> Iterator[bytes]:
     columns = "".join(f"<column>{escape(name)}</column>" for name in table.columns)
     yield (f'<ResultSet totalRecords="{len(table.rows)}"><results{title}><columns>{columns}</columns>\n<rows>').encode()
     for row in table.rows:
-        # Only the angle brackets are escaped; an ampersand stays as it is, which no writer of XML would do.
+        # Only the angle brackets are escaped; an ampersand stays as it is.
         cells = (_text(cell).replace(">", "&gt;").replace("<", "&lt;") for cell in row)
         yield f"<row>{''.join(f'<cell>{cell}</cell>' for cell in cells)}</row>\n".encode()
     yield b"</rows></results></ResultSet>"
+
+
+def _as_html(table: Table) -> Iterator[bytes]:
+    head = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
+    yield f"{HTML_ROOT}<body><table><tr>{head}</tr>\n".encode()
+    for row in table.rows:
+        yield f"<tr>{''.join(f'<td>{escape(_text(cell))}</td>' for cell in row)}</tr>\n".encode()
+    yield b"</table></body></html>"

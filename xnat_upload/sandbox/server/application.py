@@ -15,8 +15,7 @@ from xnat_upload.sandbox.injection import FaultPlan
 from xnat_upload.sandbox.routes import absent
 from xnat_upload.sandbox.routes.absent import most_specific_first
 from xnat_upload.sandbox.routes.answers import Answer
-from xnat_upload.sandbox.routes.noun import Noun
-from xnat_upload.sandbox.routes.table import PAGES, XAPI, archive_routes, site_routes
+from xnat_upload.sandbox.routes.table import PAGES, XAPI, Noun, archive_routes, site_routes
 from xnat_upload.sandbox.server.authentication import Authentication
 from xnat_upload.sandbox.server.dispatch import Absent, Dispatcher, outside, unknown_route
 from xnat_upload.sandbox.server.faulting import Faulting

@@ -93,7 +93,6 @@ class Authentication:
         if scheme != "Basic":
             return known, None
         try:
-            # Starlette has no reader of Basic credentials of its own.
             credentials = base64.b64decode(payload.strip(), validate=False).decode("utf-8", "replace")
         except (binascii.Error, ValueError):
             credentials = ""
@@ -141,7 +140,6 @@ class Authentication:
 
 def session_cookie(headers: Headers) -> str | None:
     """Read the JSESSIONID out of a Cookie header, whatever else stands there."""
-    # Not Starlette's cookie_parser: of two cookies of one name it keeps the last, and Tomcat takes the first.
     for part in headers.get("cookie", "").split(";"):
         try:
             cookie: SimpleCookie = SimpleCookie(part.strip())

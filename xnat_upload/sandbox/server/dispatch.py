@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 import anyio
@@ -14,9 +13,8 @@ from starlette.types import Receive, Scope, Send
 from xnat_upload.sandbox.holds import Holds
 from xnat_upload.sandbox.routes.absent import absent_answer
 from xnat_upload.sandbox.routes.answers import RESTLET_HEADERS, Answer, Refusal, bodyless, status_page, tomcat_page
-from xnat_upload.sandbox.routes.noun import Handler, Noun
 from xnat_upload.sandbox.routes.request import Query, Request, negotiate
-from xnat_upload.sandbox.routes.undone import Asks, refuse_undone
+from xnat_upload.sandbox.routes.table import Handler, Noun
 from xnat_upload.sandbox.server.body import RequestBody
 from xnat_upload.sandbox.server.faulty_disk import FaultyDisk
 from xnat_upload.sandbox.server.sending import send_answer
@@ -67,10 +65,9 @@ class Dispatcher:
                 return tomcat_page(406)
             variant = chosen
         request = self._request(scope, method, headers, body, variant)
-        undone = noun.undone[method not in ("GET", "HEAD")]
         body.tell(lambda point: request.disk.reached(point, PurePosixPath(request.path)))
         try:
-            answer = await anyio.to_thread.run_sync(_handled, handler, request, undone, limiter=self._threads)
+            answer = await anyio.to_thread.run_sync(_handled, handler, request, limiter=self._threads)
         except KilledError:
             scope["exchange"].abort(reset=False)
             return Answer()
@@ -134,9 +131,8 @@ def _ranged(answer: Answer, wanted: str | None) -> Answer:
     return status_page(500) if wanted.strip().endswith("-") else answer
 
 
-def _handled(handler: Handler, request: Request, undone: Mapping[str, Asks]) -> Answer:
+def _handled(handler: Handler, request: Request) -> Answer:
     try:
-        refuse_undone(request.query, undone)
         answer = handler(request)
     except Refusal as refusal:
         answer = refusal.answer

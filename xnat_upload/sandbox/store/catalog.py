@@ -201,11 +201,7 @@ def _entry(element: etree._Element) -> Entry:
 
 
 def serialise(catalog_id: str, entries: Iterable[Entry]) -> bytes:
-    """Write a catalog document.
-
-    By hand: every writing request writes the whole catalog, and lxml takes three times as long for it (100,000
-    entries: 4.8 s against 1.5 s).
-    """
+    """Write a catalog document."""
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<cat:Catalog ID="{_attribute(catalog_id)}" xmlns:cat="{NAMESPACE}" '
