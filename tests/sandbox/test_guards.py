@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sandbox.dicom import dicom
 from tests.sandbox.places import Caller, Place, place_in, zipped
 from tests.sandbox.stored import stored
 from xnat_upload.sandbox import Sandbox
@@ -215,6 +216,31 @@ def test_catalog_with_a_document_type_is_not_read(neighbours: Neighbours) -> Non
     answer = neighbours.mine("GET", f"{neighbours.place.resource}/files")
     assert answer.status_code == 404
     assert "aaaa" not in answer.text
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value:UserWarning", "ignore:The value length:UserWarning")
+def test_headers_of_dicom_objects_name_no_folders(neighbours: Neighbours, tmp_path: Path) -> None:
+    project, odd = neighbours.place.project, "../../../../../../../made"
+    for number, changes in enumerate(
+        ({"StudyInstanceUID": odd}, {"Modality": odd}, {"SeriesInstanceUID": odd, "SeriesNumber": ""},
+         {"PatientID": odd, "PatientName": odd}, {"InstanceNumber": ""}),
+    ):  # fmt: skip
+        for sop in ("1", "2"):  # the second object of one name has to be given another one
+            body = dicom(**{"SOPInstanceUID": f"1.2.{number}.{sop}", "SeriesInstanceUID": f"1.{sop}", **changes})
+            for rename in ("true", "false"):
+                for name in ("a.dcm", f"{odd}.dcm", ".."):
+                    path = f"/data/services/import?inbody=true&dest=/prearchive/projects/{project}&rename={rename}"
+                    neighbours.mine("POST", path, files={"file": (name, body)})
+                    query = f"import-handler=gradual-DICOM&project={project}&rename={rename}"
+                    neighbours.mine("POST", f"/data/services/import?{query}", files={"file": (name, body)})
+    for name in ("PREARC_TIMESTAMP", "PREARC_SESSION_FOLDER", "session", "subject", "project"):
+        path = f"/data/services/import?inbody=true&project={project}&{name}={odd}"
+        neighbours.mine("POST", path, files={"file": ("a.dcm", dicom())})
+    assert [path.name for path in tmp_path.iterdir() if path.name not in ("data", "outside")] == []
+    kept = {"archive", "cache", "build", "prearchive", "records.jsonl"}
+    assert {path.name for path in (tmp_path / "data").iterdir()} <= kept
+    assert not [path for path in tmp_path.rglob("*made*") if len(path.relative_to(tmp_path).parts) < 5]
+    neighbours.assert_untouched()
 
 
 def test_names_of_python_are_held_to_the_same(tmp_path: Path) -> None:

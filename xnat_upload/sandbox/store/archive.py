@@ -79,7 +79,7 @@ class Archive:
         self._documents: dict[tuple[str, str, str], SiteDocument] = {}
         self._highest = {"S": 0, "E": 0}
         self.root.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-        for folder in (self.archive_folder, self.cache_folder, self.build_folder):
+        for folder in (self.archive_folder, self.cache_folder, self.build_folder, self.root / "prearchive"):
             folder.mkdir(exist_ok=True)
             folder.chmod(PRIVATE)  # whatever the umask, and whoever may look into the directory around it
         self._journal: Journal | None = None

@@ -95,7 +95,8 @@ class Instance:
         """The name XNAT gives it where the one that was sent cannot be kept."""
         what = hashlib.md5(f"{self.get('SOPClassUID')}{self.get('SOPInstanceUID')}".encode()).hexdigest()[:8]
         parts = (self.get("StudyInstanceUID"), self.get("SeriesNumber"), self.get("InstanceNumber"), what)
-        return f"{'-'.join(parts)}.dcm"
+        # A header says what whoever wrote it wanted: no part of it may lead to another folder.
+        return f"{re.sub(r'[^A-Za-z0-9._-]', '_', '-'.join(parts)).lstrip('.')}.dcm"
 
     @property
     def scan_type(self) -> str:

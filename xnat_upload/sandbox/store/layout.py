@@ -15,7 +15,8 @@ from xnat_upload.sandbox.store.records import Direction, Owner, Reconstruction, 
 DIRECTIONS = get_args(Direction)
 
 
-def _name(name: str) -> str:
+def folder_name(name: str) -> str:
+    """Give a name back if it is that of one folder or file, and refuse it otherwise."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise ValueError(f"{name!r} cannot be the name of a folder: nothing was made.")
     return name
@@ -24,17 +25,17 @@ def _name(name: str) -> str:
 def item_folder(archive: Archive, item: Subject | Session) -> Path:
     """Give the folder of a subject, a session or an assessor: the last one's lies in that of its session."""
     if isinstance(item, Subject):
-        return archive.archive_folder / _name(item.project) / "subjects" / _name(item.label)
+        return archive.archive_folder / folder_name(item.project) / "subjects" / folder_name(item.label)
     if item.assessed_id:
-        return item_folder(archive, archive.sessions[item.assessed_id]) / "ASSESSORS" / _name(item.label)
-    return archive.archive_folder / _name(item.project) / "arc001" / _name(item.label)
+        return item_folder(archive, archive.sessions[item.assessed_id]) / "ASSESSORS" / folder_name(item.label)
+    return archive.archive_folder / folder_name(item.project) / "arc001" / folder_name(item.label)
 
 
 def folder_of(archive: Archive, owner: Owner) -> Path:
     """Give the folder in which the resources of `owner` are sub-folders."""
     with archive.lock:
         if owner.level == "projects":
-            return archive.archive_folder / _name(owner.id) / "resources"
+            return archive.archive_folder / folder_name(owner.id) / "resources"
         if owner.level == "subjects":
             return item_folder(archive, archive.subjects[owner.id])
         folder = item_folder(archive, archive.sessions[owner.id])
@@ -42,17 +43,17 @@ def folder_of(archive: Archive, owner: Owner) -> Path:
             case "experiments":
                 return folder / "RESOURCES"
             case "scans":
-                return folder / "SCANS" / _name(owner.scan_id)
+                return folder / "SCANS" / folder_name(owner.scan_id)
             case "assessors":
                 return folder / owner.direction
             case "reconstructions":
                 # Both lists get a folder of their own, so that one label can stand in each of them.
-                return folder / "PROCESSED" / _name(owner.reconstruction_id) / owner.direction
+                return folder / "PROCESSED" / folder_name(owner.reconstruction_id) / owner.direction
 
 
 def resource_folder(archive: Archive, owner: Owner, label: str) -> Path:
     """Give the folder of one resource."""
-    return folder_of(archive, owner) / _name(label)
+    return folder_of(archive, owner) / folder_name(label)
 
 
 def owners_in(archive: Archive, experiment: Session) -> list[Owner]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from xnat_upload.sandbox.store.archive import Archive, now
 from xnat_upload.sandbox.store.dicom import Instance, date_of, label_of, read_instance, time_of
+from xnat_upload.sandbox.store.layout import folder_name
 from xnat_upload.sandbox.store.records import PrearchiveSession
 
 UNASSIGNED = "Unassigned"
@@ -43,7 +44,8 @@ class Arriving:
 
 def folder_of_session(archive: Archive, session: PrearchiveSession) -> Path:
     """Give the folder of a session."""
-    return archive.root / "prearchive" / (session.project or UNASSIGNED) / session.timestamp / session.folder
+    project, moment, name = map(folder_name, (session.project or UNASSIGNED, session.timestamp, session.folder))
+    return archive.root / "prearchive" / project / moment / name
 
 
 def uri_of(session: PrearchiveSession) -> str:
@@ -126,7 +128,7 @@ def receive(
             session, series={**session.series, scan_id: instance.get("SeriesInstanceUID")}, last_modified=now()
         )
         archive.save(session)
-        folder = folder_of_session(archive, session) / "SCANS" / scan_id / "DICOM"
+        folder = folder_of_session(archive, session) / "SCANS" / folder_name(scan_id) / "DICOM"
         folder.mkdir(parents=True, exist_ok=True)
         kept = "".join(one if one.isalnum() or one in "_-." else "_" for one in name).lstrip(".")
         target = folder / (kept if kept and not renames else instance.file_name)
@@ -145,14 +147,14 @@ def _scan_of(session: PrearchiveSession, instance: Instance) -> str:
     scan_id, number = wanted, 0
     while scan_id in session.series:
         number += 1
-        scan_id = f"{wanted}-{instance.get('Modality') or 'OT'}{number}"
+        scan_id = f"{wanted}-{label_of(instance.get('Modality')) or 'OT'}{number}"
     return scan_id
 
 
 def scan_files(archive: Archive, session: PrearchiveSession) -> Iterator[tuple[str, list[Path]]]:
     """Yield each scan with its files."""
     for scan_id in session.series:
-        folder = folder_of_session(archive, session) / "SCANS" / scan_id / "DICOM"
+        folder = folder_of_session(archive, session) / "SCANS" / folder_name(scan_id) / "DICOM"
         if folder.is_dir():
             yield scan_id, sorted(path for path in folder.iterdir() if path.is_file())
 
