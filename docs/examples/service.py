@@ -1,88 +1,42 @@
-"""A service that stores a net's results in the hospital's XNAT: ``uvicorn service:app``."""
+"""The upload side of an imaging platform: five functions for a caller who is logged in to XNAT with a browser."""
 
 import asyncio
-import logging
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel
-
-from xnat_upload import (
-    AlreadyExistsError,
-    IncompleteUploadError,
-    InvalidIdentifierError,
-    MissingFileError,
-    NotFoundError,
-    PermissionDeniedError,
-    ServerUnavailableError,
-    UnsafePathError,
-    Uploader,
-    XnatUploadError,
-)
-
-logger = logging.getLogger(__name__)
-
-# What the caller did wrong, what XNAT said, and the rest; the first that fits counts.
-STATUS_OF = (
-    ((InvalidIdentifierError, UnsafePathError), 422),
-    ((NotFoundError, MissingFileError), 404),
-    ((AlreadyExistsError,), 409),
-    ((PermissionDeniedError,), 403),
-    ((ServerUnavailableError,), 503),
-    ((XnatUploadError,), 502),
-)
+from xnat_upload import Uploader
 
 
-class UploadOrder(BaseModel):
-    """What is to be stored, and where."""
-
-    central_hub_project_id: str
-    accession_id: str
-    scan_id: str
-    resource_id: str
-    files: list[str]
-    exist_ok: bool = False
+def as_caller(session_id: str) -> Uploader:
+    """Log in as the caller, whose session stays open; XNAT_HOST says where."""
+    return Uploader.connect(headers={"Cookie": f"JSESSIONID={session_id}"}, images_dir=os.environ["IMAGES_DIR"])
 
 
-@asynccontextmanager
-async def logged_in(app: FastAPI) -> AsyncIterator[None]:
-    """One login for the life of the service; XNAT_HOST, XNAT_USER and XNAT_PASS say where and who."""
-    uploader = await asyncio.to_thread(Uploader.connect, images_dir=os.environ["IMAGES_DIR"])
-    app.state.uploader = uploader
-    yield
-    await asyncio.to_thread(uploader.close)
-
-
-app = FastAPI(lifespan=logged_in)
-
-
-@app.put("/upload/images/{net_id}")
-async def upload_images(net_id: str, order: UploadOrder, request: Request) -> list[str]:
-    """Store files of ``<IMAGES_DIR>/<net_id>/upload`` and answer with their addresses."""
-    report = await request.app.state.uploader.upload_async(
-        order.files,
-        net_id=net_id,
-        hub_project_id=order.central_hub_project_id,
-        accession_id=order.accession_id,
-        scan_id=order.scan_id,
-        resource_id=order.resource_id,
-        exist_ok=order.exist_ok,
-        progress=False,
-    )
+async def upload_data_to_xnat(session_id: str, net_id: str, files: list[str], **where: str) -> list[str]:
+    """Store files of ``<IMAGES_DIR>/<net_id>/upload`` in a scan's resource; give the addresses that serve them."""
+    async with await asyncio.to_thread(as_caller, session_id) as uploader:
+        report = await uploader.upload_async(files, net_id=net_id, progress=False, **where)
     return report.urls
 
 
-@app.exception_handler(XnatUploadError)
-async def refuse(request: Request, error: XnatUploadError) -> JSONResponse:
-    """Turn an error of an upload into an answer that says what is stored and what is not."""
-    logger.warning("The upload failed: %s", type(error).__name__)
-    status = next(status for kinds, status in STATUS_OF if isinstance(error, kinds))
-    content: dict[str, object] = {"detail": str(error)}
-    if isinstance(error, AlreadyExistsError):
-        content["names"] = error.names
-    if isinstance(error, IncompleteUploadError):
-        content["files"] = {file.name: file.status for file in error.report.files}
-    return JSONResponse(content, status_code=status)
+def create_xnat_scan(session_id: str, project_id: str, accession_id: str, scan_id: str) -> str:
+    """Create a scan unless it is there; give its path."""
+    with as_caller(session_id) as uploader:
+        return str(uploader.create_scan(project_id=project_id, accession_id=accession_id, scan_id=scan_id))
+
+
+def create_xnat_resource(session_id: str, **where: str) -> str:
+    """Create a resource, or raise `AlreadyExistsError`; give its path."""
+    with as_caller(session_id) as uploader:
+        return str(uploader.create_resource(**where))
+
+
+def check_file_exists_in_xnat(session_id: str, name: str, **where: str) -> bool:
+    """Say whether a resource holds a file of this name."""
+    with as_caller(session_id) as uploader:
+        return uploader.file_exists(name, **where)
+
+
+def upload_file_to_xnat(session_id: str, path: str, name: str, **where: str) -> str:
+    """Store one file under another name, or raise `AlreadyExistsError`; give the address that serves it."""
+    with as_caller(session_id) as uploader:
+        return uploader.upload_file(path, name=name, **where)

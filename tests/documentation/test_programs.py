@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import re
@@ -20,6 +21,7 @@ import requests
 import uvicorn
 
 from tests.documented import ACCESSIONS, EXAMPLES, HUB_PROJECT_ID, DocumentedHospital, open_documented_hospital
+from xnat_upload import AlreadyExistsError
 from xnat_upload.sandbox import Sandbox
 from xnat_upload.sandbox.faults import Refuse
 
@@ -45,7 +47,7 @@ def program(name: str) -> types.ModuleType:
 @contextmanager
 def serving() -> Iterator[str]:
     """Run the documented service and give its address."""
-    config = uvicorn.Config(program("service").app, port=0, log_config=None, lifespan="on")
+    config = uvicorn.Config(program("fastapi_service").app, port=0, log_config=None, lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -103,6 +105,27 @@ def test_the_demo_says_what_to_install(missing: str) -> None:
 def test_the_command_says_what_to_install(module: str) -> None:
     ran = run_without(("click",), module)
     assert (ran.returncode, ran.stderr.splitlines()) == (1, ["xnat-upload needs click: pip install 'xnat-upload[cli]'"])
+
+
+def test_the_five_functions_of_a_platform_serve_a_caller_with_a_cookie_and_xnats_own_ids(
+    hospital: DocumentedHospital,
+) -> None:
+    service = program("service")
+    login = requests.get(f"{hospital.sandbox.url}/data/JSESSION", auth=("svc", "s3cret"), timeout=10)
+    where = {"project_id": "LUNG", "accession_id": ACCESSIONS[0], "scan_id": "4", "resource_id": "SEG"}
+    urls = asyncio.run(service.upload_data_to_xnat(login.text, "net-1", ["seg.nii.gz", "masks"], **where))
+    assert len(urls) == 3
+    assert service.create_xnat_scan(login.text, "LUNG", ACCESSIONS[0], "4").endswith("/scans/4")
+    with pytest.raises(AlreadyExistsError):
+        service.create_xnat_resource(login.text, **where)
+    url = service.upload_file_to_xnat(login.text, str(hospital.folder / "out/seg.nii.gz"), "label_63.nii.gz", **where)
+    assert url.endswith("/files/label_63.nii.gz")
+    assert service.check_file_exists_in_xnat(login.text, "label_63.nii.gz", **where)
+    assert set(hospital.stored("SEG", scan_id="4")) == {
+        *("seg.nii.gz", "left.nii.gz", "right.nii.gz", "label_63.nii.gz")
+    }
+    cookie = {"Cookie": f"JSESSIONID={login.text}"}
+    assert "svc" in requests.get(f"{hospital.sandbox.url}/data/auth", headers=cookie, timeout=10).text
 
 
 def test_the_service_stores_files_and_answers_with_the_addresses_that_serve_them(hospital: DocumentedHospital) -> None:
