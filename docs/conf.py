@@ -1,6 +1,9 @@
 """How the site is built: ``make docs``. Nothing is fetched from the network."""
 
+import re
 from importlib.metadata import version as installed_version
+
+from sphinx.application import Sphinx
 
 project = "xnat_upload"
 copyright = "the xnat_upload maintainers"
@@ -23,7 +26,6 @@ napoleon_google_docstring = False
 napoleon_use_rtype = False
 autodoc_typehints = "none"  # the docstrings say it in words
 autodoc_member_order = "bysource"
-autodoc_preserve_defaults = True
 default_role = "py:obj"
 python_maximum_signature_line_length = 80
 add_module_names = False
@@ -38,3 +40,16 @@ html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
+
+
+def _shorten_defaults(app: Sphinx, what: str, name: str, obj: object, options: object, signature: str, returns: str):
+    """Show long defaults by their names; the parameters of uploads are not in the source for autodoc to read."""
+    if signature is None:
+        return None
+    signature = re.sub(r"ignore=\([^)]*\)", "ignore=DEFAULT_IGNORE", signature)
+    return re.sub(r"settings=TransferSettings\([^)]*\)", "settings=TransferSettings()", signature), returns
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("autodoc-process-signature", _shorten_defaults)
