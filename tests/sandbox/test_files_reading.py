@@ -208,6 +208,17 @@ def test_resource_as_zip(place: Place) -> None:
         assert archive.infolist()[0].compress_type == zipfile.ZIP_STORED
 
 
+def test_folder_of_a_resource_as_zip(place: Place) -> None:
+    for name in ("sub/a", "sub/deep/b", "other/c"):
+        place.put(name, name.encode())
+    answer = place.admin("GET", f"{place.resource}/files/sub/?format=zip")
+    assert answer.headers["Content-Type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        found = {name: archive.read(name) for name in archive.namelist()}
+    assert found == {"sub/a": b"sub/a", "sub/deep/b": b"sub/deep/b"}
+    assert place.admin("GET", f"{place.resource}/files/nosuch/?format=zip").status_code == 404
+
+
 @pytest.mark.parametrize("format_", ["tar", "tar.gz"])
 def test_resource_as_tar(place: Place, format_: str) -> None:
     place.put("b", b"2")

@@ -111,9 +111,9 @@ def _member_blocks(path: Path, name: str) -> Iterator[bytes]:
             yield block
 
 
-def archive_answer(request: Request, resources: list[Resource]) -> Answer:
-    """Give all files of some resources as one zip or tar; without any file it is 404."""
-    files = [found for resource in resources for found in _named_files(request, resource)]
+def archive_answer(request: Request, resources: list[Resource], *, folder: str = "") -> Answer:
+    """Give the files of some resources, or of a folder in them, as one zip or tar; without any file it is 404."""
+    files = [found for resource in resources for found in _named_files(request, resource, folder)]
     if not files:
         raise Refusal(404, "Unable to find file.")
     session = request.archive.sessions.get(resources[0].owner.id)
@@ -140,7 +140,8 @@ def zip_answer(name: str, files: Iterable[tuple[str, Path]]) -> Answer:
     return Answer(200, headers, _zipped(files))
 
 
-def _named_files(request: Request, resource: Resource) -> Iterator[tuple[str, Path]]:
+def _named_files(request: Request, resource: Resource, within: str) -> Iterator[tuple[str, Path]]:
+    """Give files under their names in an archive: those of a folder are called as in the resource."""
     owner, archive = resource.owner, request.archive
     if owner.level == "scans":
         session = archive.sessions[owner.id]
@@ -160,9 +161,9 @@ def _named_files(request: Request, resource: Resource) -> Iterator[tuple[str, Pa
         folder = owner.id
     catalog_path, reach = archive.catalog_path(resource), archive.reach(resource)
     for entry in archive.catalogs.read(catalog_path, catalog_id=resource.label).entries.values():
-        path = served_path(reach, entry)
+        path = served_path(reach, entry) if entry.uri.startswith(within) else None
         if path is not None:
-            yield f"{folder}/resources/{resource.label}/files/{entry.uri}", path
+            yield entry.uri if within else f"{folder}/resources/{resource.label}/files/{entry.uri}", path
 
 
 class _Spout(io.RawIOBase):

@@ -50,8 +50,8 @@ def get_files(request: Request) -> Answer:
         resources = find_resources(request, target, with_scans=with_scans)
     else:
         resources = resources_below(request, owners, with_scans=with_scans and request.query.is_true("all"))
-    if is_archive_request(request) and not path:
-        return archive_answer(request, resources)
+    if is_archive_request(request) and (not path or path.endswith("/")):
+        return archive_answer(request, resources, folder=path)
     if "index" in request.query:
         return _read_by_number(request, resources)
     if path and not path.endswith("/"):
