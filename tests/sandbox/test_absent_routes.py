@@ -172,6 +172,16 @@ def test_absent_families_below_xapi_are_501_and_what_nobody_knows_is_404(place: 
     assert place.admin("PUT", "/xapi/nosuch").status_code == 404
 
 
+@pytest.mark.parametrize("template", table.XAPI)
+def test_longer_paths_below_xapi_are_no_routes_and_change_nothing(place: Place, template: str) -> None:
+    before = (stored(place.sandbox), place.sandbox.site)
+    path = re.sub("{.+?}", "nosuch", template)
+    for method in METHODS:
+        answer = place.admin(method, f"/xapi{path}/un/known/deeper/still", json={"username": "x", "enabled": True})
+        assert answer.status_code in (404, 501), method
+    assert (stored(place.sandbox), place.sandbox.site) == before
+
+
 def test_no_route_is_both_imitated_and_absent() -> None:
     assert IMITATED.keys().isdisjoint(ABSENT)
     # Of these two families the rest is absent, below what is imitated.
