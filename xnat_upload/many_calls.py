@@ -77,6 +77,7 @@ class ManyCalls(WritingCalls):
         manifest: ManifestSource,
         *,
         root: str | os.PathLike[str],
+        keep_paths: bool = False,
         exist_ok: ExistOk = False,
         reason: str | None = None,
         client: distributed.Client | None = None,
@@ -90,10 +91,13 @@ class ManyCalls(WritingCalls):
         Parameters
         ----------
         manifest : DataFrame, path of a CSV or Parquet file, or iterable of mappings
-            With the columns ``hub_project_id, accession_id, scan_id, resource_id, file``, and perhaps ``scan_type``;
-            others are kept for the report. A CSV is read as text.
+            With the columns ``hub_project_id`` or ``project_id``, ``accession_id, scan_id, resource_id, file``, and
+            perhaps ``scan_type``, and ``name`` for another name in the resource; others are kept for the report. A
+            directory in ``file`` stands for a row for each file below it. A CSV is read as text.
         root : path
             The directory that files are relative to; with `client`, on every machine.
+        keep_paths : bool
+            Names in the resource are the paths relative to the root rather than base names.
         exist_ok : bool or "same"
             False refuses names that are there already; ``"same"`` skips those of the same bytes and refuses others;
             True skips those of the same bytes and replaces others.
@@ -120,7 +124,7 @@ class ManyCalls(WritingCalls):
             Ctrl-C; ``report`` says what is stored.
         """
         treatment = Treatment(exist_ok=exist_ok, reason=self._reason(reason))
-        rows = Manifest(manifest, root=root)
+        rows = Manifest(manifest, root=root, keep_paths=keep_paths)
         if client is not None:
             from xnat_upload.cohort.cluster import upload_with_cluster  # dask is wanted only here
 

@@ -311,3 +311,23 @@ def test_interrupting_sends_nothing_more_of_a_resource_that_has_begun(
         ("not sent", "the upload was interrupted"),
         ("not sent", "the upload was interrupted"),
     ]
+
+
+def test_a_row_may_name_another_name_xnats_project_and_a_directory(ward: SandboxHospital, tmp_path: Path) -> None:
+    for name in ("a.nii", "masks/left.nii", "masks/deep/right.nii", "masks/.DS_Store"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    own = {"hub_project_id": "", "project_id": ward.project_id}
+    rows = [row(ward, "a.nii", name="label_63.nii", reader="ada"), {**row(ward, "masks"), **own, "reader": "bob"}]
+    with ward.connect() as uploader:
+        report = uploader.upload_cohort(rows, root=tmp_path)
+        assert [file.name for file in report.files] == ["label_63.nii", "right.nii", "left.nii"]
+        assert list(report.to_dataframe()["reader"]) == ["ada", "bob", "bob"]
+        assert report.ok
+        again = uploader.upload_cohort(rows[1:], root=tmp_path, exist_ok="same", keep_paths=True)
+        assert [file.name for file in again.files] == ["masks/deep/right.nii", "masks/left.nii"]
+    assert stored_names(ward) == {"label_63.nii", "right.nii", "left.nii", "masks/deep/right.nii", "masks/left.nii"}
+
+
+def stored_names(ward: SandboxHospital) -> set[str]:
+    return set(ward.content("4", "SEG"))

@@ -33,7 +33,7 @@ def test_all_faults_are_reported_together_with_their_rows(ward: SandboxHospital,
         row(ward, "a.nii", scan_id="ALL", resource_id="123"),
         row(ward, "a.nii", accession_id=None, hub_project_id=float("nan"), scan_id="a b"),
         row(ward, "sub/a.nii"),
-        row(ward, "sub", scan_id="6"),
+        row(ward, "sub", scan_id="6", name="one.nii"),
         row(ward, "link.nii", scan_id="7"),
         row(ward, "a.nii", scan_id="8", scan_type="no type"),
         "no mapping",
@@ -52,7 +52,7 @@ def test_all_faults_are_reported_together_with_their_rows(ward: SandboxHospital,
         "hub_project_id and accession_id are empty.",
         "'a b'",
         "'sub/a.nii' and 'a.nii' of row 0 would both be called 'a.nii' in one resource.",
-        "'sub' is a directory; a row names one file.",
+        "'sub' is a directory, and name is that of one file.",
         "symbolic link",
         "'no type'",
         "is a str; each row must be a mapping",
@@ -225,7 +225,7 @@ def test_an_id_that_may_have_been_rounded_is_a_fault_of_its_row(
 def test_a_number_that_is_exact_is_its_decimal_text(ward: SandboxHospital, tmp_path: Path, cells: Any) -> None:
     (tmp_path / "a.nii").write_bytes(b"a")
     manifest = Manifest(frame_of(ward, cells), root=tmp_path)
-    assert manifest.resource(0)[1] == str(int(cells[0]))
+    assert manifest.resource(0)[2] == str(int(cells[0]))
 
 
 def test_integers_beside_an_empty_cell_of_a_parquet_file_stay_what_they_are(
@@ -252,7 +252,7 @@ def test_a_scan_id_that_a_spreadsheet_has_made_a_number_is_read_as_it_was(
     if kind == "csv":
         manifest.to_csv(tmp_path / "cohort.csv", index=False)
         manifest = tmp_path / "cohort.csv"
-    assert Manifest(manifest, root=tmp_path).resource(0)[2] == read
+    assert Manifest(manifest, root=tmp_path).resource(0)[3] == read
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "x" * 5000, "a\0b", "a/" * 3000])

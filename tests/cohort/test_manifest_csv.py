@@ -43,7 +43,7 @@ def test_columns_without_a_name_are_left_out_if_they_are_empty(
     root: Path, heading: str, row: str, columns: list[str]
 ) -> None:
     manifest = Manifest(written(root, heading, row), root=root)
-    assert manifest.resource(0) == ("hub", "ACC", "4", "SEG")
+    assert manifest.resource(0) == ("hub", "", "ACC", "4", "SEG")
     assert list(manifest.frame().columns) == [*HEADING.split(","), *columns]
 
 
@@ -60,7 +60,7 @@ def test_a_first_line_that_names_the_separator_is_obeyed(root: Path, line: str, 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_utf_16_is_read_where_it_is_marked(root: Path, delimiter: str) -> None:
     path = written(root, HEADING, ROW, delimiter=delimiter, encoding="utf-16")
-    assert Manifest(path, root=root).resource(0) == ("hub", "ACC", "4", "SEG")
+    assert Manifest(path, root=root).resource(0) == ("hub", "", "ACC", "4", "SEG")
     path.write_bytes(path.read_bytes()[2:])
     with pytest.raises(InvalidManifestError, match=r"bytes of value 0.* Save it as 'CSV UTF-8'\."):
         Manifest(path, root=root)
@@ -106,7 +106,7 @@ def test_a_manifest_of_many_pieces_is_one(
     assert len(work) == 8
     assert sorted(row for each in work for row in each.rows) == list(range(len(rows)))
     for each in work:
-        assert [rows[row]["file"] for row in each.rows] == list(each.files)
+        assert [rows[row]["file"] for row in each.rows] == list(each.files.values())
 
 
 def test_a_row_takes_little_more_memory_than_the_name_of_its_file(root: Path) -> None:

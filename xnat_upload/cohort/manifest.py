@@ -9,14 +9,15 @@ from __future__ import annotations
 import itertools
 import os
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from xnat_upload.cohort.manifest_directories import with_directories
 from xnat_upload.cohort.manifest_faults import faults_of_cells, scan_types_of
 from xnat_upload.cohort.manifest_source import ManifestSource, rows_of
-from xnat_upload.cohort.rows import PLACE, Rows, codes_of
+from xnat_upload.cohort.rows import PLACE, SESSION, Rows, codes_of
 from xnat_upload.errors import InvalidManifestError, ManifestFault, MissingFileError, XnatUploadError, quoted
 from xnat_upload.local.root import plain_root
 from xnat_upload.local.staging import stage
@@ -35,14 +36,16 @@ class ResourceRows:
     resource_id: str
     scan_type: str | None
     rows: Sequence[int]
-    files: tuple[str, ...]
+    files: Mapping[str, str]
+    """The file for each name in the resource."""
 
 
 @dataclass(frozen=True)
 class SessionRows:
     """The resources of one session: it is asked for once."""
 
-    hub_project_id: str
+    hub_project_id: str | None
+    project_id: str | None
     accession_id: str
     resources: tuple[ResourceRows, ...]
 
@@ -53,9 +56,12 @@ class Manifest:
     Parameters
     ----------
     source : DataFrame, path or iterable of mappings
-        With the columns ``hub_project_id, accession_id, scan_id, resource_id, file`` and perhaps ``scan_type``.
+        With the columns ``hub_project_id`` or ``project_id``, ``accession_id, scan_id, resource_id, file``, and perhaps
+        ``scan_type`` and ``name``. A row whose file is a directory stands for a row for each file below it.
     root : path
         The directory that files are relative to.
+    keep_paths : bool
+        Names in the resource are the paths relative to the root rather than base names.
 
     Raises
     ------
@@ -65,30 +71,32 @@ class Manifest:
         There is no such manifest, or no such root.
     """
 
-    def __init__(self, source: ManifestSource, *, root: str | os.PathLike[str]) -> None:
+    def __init__(self, source: ManifestSource, *, root: str | os.PathLike[str], keep_paths: bool = False) -> None:
         import numpy  # with pandas, which takes longer than all the rest
 
         self.root = Path(root)
         if not os.path.isdir(self.root):  # noqa: PTH112  Path would raise for what no path can be
             raise MissingFileError(f"{quoted(root)}, which the manifest's files are relative to, is no directory.")
-        rows = rows_of(source)
+        rows, unreadable = with_directories(rows_of(source), self.root)
+        self._keep_paths = keep_paths
+        self._names = rows.cells["name"]
         self._frame, self._packed = rows.frame, rows.packed
         self._files = rows.cells["file"].array
         codes = codes_of(rows.cells, PLACE)
         self._resource_of = codes.groupby(list(PLACE), sort=False).ngroup().to_numpy("uint32")
-        session_of = codes.groupby(list(PLACE[:2]), sort=False).ngroup().to_numpy("uint32")
+        session_of = codes.groupby(list(SESSION), sort=False).ngroup().to_numpy("uint32")
         # The rows of one session together, and in it those of one resource.
         self._order = numpy.lexsort((self._resource_of, session_of)).astype("uint32")
         _, first_rows = numpy.unique(self._resource_of, return_index=True)
-        self._resources: list[tuple[str, str, str, str]] = list(
+        self._resources: list[tuple[str, ...]] = list(
             rows.cells[list(PLACE)].iloc[first_rows].itertuples(index=False, name=None)
         )
         self._scan_types = scan_types_of(rows.cells)
         self.sizes_bytes = numpy.zeros(len(self), dtype="int64")
-        faults = [*rows.faults, *faults_of_cells(rows), *self._find_files(rows)]
+        faults = [*rows.faults, *unreadable, *faults_of_cells(rows), *self._find_files(rows)]
         if faults or not len(self):
             raise _refusal(sorted(faults, key=lambda fault: fault.row or 0), rows=len(self), counted=rows.counted)
-        self._sessions = {key[:2] for key in self._resources}
+        self._sessions = {key[:3] for key in self._resources}
 
     def __len__(self) -> int:
         return len(self._files)
@@ -97,13 +105,21 @@ class Manifest:
         """The file of a row, as it was written there."""
         return str(self._files[row])
 
-    def resource(self, row: int) -> tuple[str, str, str, str]:
-        """Hub project, accession, scan and resource of a row."""
+    def name(self, row: int) -> str:
+        """The name of a row's file in its resource."""
+        said = self._names.iat[row]
+        if isinstance(said, str) and said:
+            return said
+        path = PurePosixPath(self.file(row))
+        return path.as_posix() if self._keep_paths else path.name
+
+    def resource(self, row: int) -> tuple[str, ...]:
+        """Hub project, project, accession, scan and resource of a row; the project that is not named is empty."""
         return self._resources[int(self._resource_of[row])]
 
-    def names_session(self, hub_project_id: str, accession_id: str) -> bool:
-        """Say whether any row names this session in just these words."""
-        return (hub_project_id, accession_id) in self._sessions
+    def names_session(self, session: SessionRows, accession_id: str) -> bool:
+        """Say whether any row names a session of the same project in just this word."""
+        return (session.hub_project_id or "", session.project_id or "", accession_id) in self._sessions
 
     def frame(self) -> pd.DataFrame:
         """All rows with all their columns, as they were given."""
@@ -112,13 +128,19 @@ class Manifest:
 
     def sessions(self) -> Iterator[SessionRows]:
         """Give the work by session, and in each by resource; the rows of a resource in their order."""
-        for key, resources in itertools.groupby(self._by_resource(), key=lambda pair: self._resources[pair[0]][:2]):
-            yield SessionRows(*key, tuple(self._resource_rows(code, rows) for code, rows in resources))
+        for key, resources in itertools.groupby(self._by_resource(), key=lambda pair: self._resources[pair[0]][:3]):
+            hub_project_id, project_id, accession_id = key
+            yield SessionRows(
+                hub_project_id or None,
+                project_id or None,
+                accession_id,
+                tuple(self._resource_rows(code, rows) for code, rows in resources),
+            )
 
     def _resource_rows(self, code: int, rows: Sequence[int]) -> ResourceRows:
-        hub_project_id, accession_id, scan_id, resource_id = self._resources[code]
-        scan_type = self._scan_types.get((hub_project_id, accession_id, scan_id))
-        return ResourceRows(scan_id, resource_id, scan_type, rows, tuple(map(self.file, rows)))
+        *_, scan_id, resource_id = self._resources[code]
+        scan_type = self._scan_types.get(self._resources[code][:-1])
+        return ResourceRows(scan_id, resource_id, scan_type, rows, {self.name(row): self.file(row) for row in rows})
 
     def _by_resource(self) -> Iterator[tuple[int, Sequence[int]]]:
         for code, rows in itertools.groupby(map(int, self._order), key=self._resource_of.__getitem__):
@@ -133,12 +155,11 @@ class Manifest:
         for _, of_resource in self._by_resource():
             looked_for = [row for row in of_resource if named[row]]
             if looked_for and not self._all_found(looked_for):
-                yield from self._faults_of_files(looked_for, rows.first_number)
+                yield from self._faults_of_files(looked_for, rows)
 
     def _all_found(self, rows: Sequence[int]) -> bool:
-        files = [self.file(row) for row in rows]
-        # A directory stands for its files elsewhere; here each row is one file, and has one line in the report.
-        if any(map(self._is_directory, files)):
+        files = {self.name(row): self.file(row) for row in rows}
+        if len(files) < len(rows):
             return False
         try:
             staged = stage(files, root=plain_root(self.root)).files
@@ -148,35 +169,30 @@ class Manifest:
             self.sizes_bytes[row] = file.size_bytes
         return True
 
-    def _faults_of_files(self, rows: Iterable[int], first_number: int) -> Iterator[ManifestFault]:
+    def _faults_of_files(self, of_resource: Iterable[int], rows: Rows) -> Iterator[ManifestFault]:
         """Look at the files one by one, to say which are wrong."""
         first: dict[str, int] = {}
-        for row in rows:
-            fault = self._fault_of_file(row, first, first_number)
+        for row in of_resource:
+            fault = self._fault_of_file(row, first, rows)
             if fault:
-                yield ManifestFault(first_number + row, fault)
+                yield ManifestFault(rows.number(row), fault)
 
-    def _fault_of_file(self, row: int, first: dict[str, int], first_number: int) -> str:
-        file = self.file(row)
-        if self._is_directory(file):
-            return f"{quoted(file)} is a directory; a row names one file."
+    def _fault_of_file(self, row: int, first: dict[str, int], rows: Rows) -> str:
+        file, name = self.file(row), self.name(row)
         try:
-            (found,) = stage([file], root=plain_root(self.root)).files
+            stage({name: file}, root=plain_root(self.root))
         except XnatUploadError as error:
             return str(error)
-        other = first.setdefault(found.name, row)
+        other = first.setdefault(name, row)
         if other == row:
             return ""
-        earlier = f"row {first_number + other}"
+        earlier = f"row {rows.number(other)}"
         if self.file(other) == file:
             return f"{quoted(file)} is named in {earlier} already. Remove one of the rows."
         return (
-            f"{quoted(file)} and {quoted(self.file(other))} of {earlier} would both be called {quoted(found.name)} in "
-            "one resource. Rename one."
+            f"{quoted(file)} and {quoted(self.file(other))} of {earlier} would both be called {quoted(name)} in one "
+            "resource. Rename one."
         )
-
-    def _is_directory(self, file: str) -> bool:
-        return os.path.isdir(os.path.join(self.root, file))  # noqa: PTH112, PTH118  a million times; and Path would raise
 
 
 def _refusal(faults: list[ManifestFault], *, rows: int, counted: str) -> InvalidManifestError:

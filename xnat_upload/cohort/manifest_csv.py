@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xnat_upload.cohort.rows import REQUIRED, RESULT_COLUMNS, Rows, check_columns, make_rows, text_column
+from xnat_upload.cohort.rows import PROJECT, REQUIRED, RESULT_COLUMNS, Rows, check_columns, make_rows, text_column
 from xnat_upload.display.spreadsheet import as_it_was
 from xnat_upload.errors import InvalidManifestError, quoted
 
@@ -145,6 +145,6 @@ def _joined(pieces: list[pd.Series[Any]]) -> pd.Series[Any]:
 
 def _delimiter_of(heading: str) -> str:
     def required(delimiter: str) -> int:
-        return len({cell.strip().strip('"').strip() for cell in heading.split(delimiter)} & set(REQUIRED))
+        return len({cell.strip().strip('"').strip() for cell in heading.split(delimiter)} & {*PROJECT, *REQUIRED})
 
     return max(",;\t", key=required)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xnat_upload.cohort.manifest_csv import read_csv
-from xnat_upload.cohort.rows import REQUIRED, Rows, check_columns, make_rows
+from xnat_upload.cohort.rows import PROJECT, REQUIRED, Rows, check_columns, make_rows
 from xnat_upload.errors import InvalidManifestError, MissingDependencyError, MissingFileError, quoted
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def _of_mappings(mappings: Iterable[Any]) -> Rows:
             faults.append((number, f"is a {type(row).__name__}; each row must be a mapping of column to value."))
     # Not by the types that pandas would find: an integer beside an empty cell would become a float, and be rounded.
     frame = pandas.DataFrame(kept, columns=None if kept else list(REQUIRED), dtype=object)
-    for column in REQUIRED:
-        if column not in frame.columns:
+    for column in (PROJECT[0], *REQUIRED):
+        if column not in frame.columns and not (column == PROJECT[0] and PROJECT[1] in frame.columns):
             frame[column] = None
     rows = make_rows(frame, first_number=0, counted=_FROM_ZERO, faults=faults)
     with contextlib.suppress(UnicodeEncodeError):  # a cell that is no Unicode stays the object it is

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
-from xnat_upload.cohort.manifest import Manifest
+from xnat_upload.cohort.manifest import Manifest, SessionRows
 from xnat_upload.cohort.rows import RESULT_COLUMNS
 from xnat_upload.cohort.session import FileResult
 from xnat_upload.errors import IncompleteUploadError
@@ -37,15 +37,15 @@ class CohortOutcomes(Sequence[FileOutcome]):
         import numpy  # with pandas, which takes longer than all the rest
 
         self._manifest = manifest
-        self._session_urls: dict[tuple[str, str], str] = {}
+        self._session_urls: dict[tuple[str, ...], str] = {}
         self._rows = numpy.zeros(len(manifest), dtype=_ROW)
         self._rows["status"] = _STATUSES.index(Status.NOT_SENT)
         self._rows["reason"] = INTERRUPTED
         self._reasons = {INTERRUPTED: INTERRUPTED}  # few are different: each is kept once
 
-    def found(self, hub_project_id: str, accession_id: str, url: str) -> None:
+    def found(self, session: SessionRows, url: str) -> None:
         """Note the address of a session."""
-        self._session_urls[hub_project_id, accession_id] = url
+        self._session_urls[session.hub_project_id or "", session.project_id or "", session.accession_id] = url
 
     def enter(self, row: int, result: FileResult) -> None:
         """Note what became of one row."""
@@ -84,18 +84,22 @@ class CohortOutcomes(Sequence[FileOutcome]):
             return tuple(self[one] for one in range(*row.indices(len(self))))
         row = range(len(self))[row]
         manifest = self._manifest
-        hub_project_id, accession_id, scan_id, resource_id = manifest.resource(row)
-        path = manifest.root / manifest.file(row)
-        session_url = self._session_urls.get((hub_project_id, accession_id))
+        hub_project_id, project_id, accession_id, scan_id, resource_id = manifest.resource(row)
+        path, name = manifest.root / manifest.file(row), manifest.name(row)
+        session_url = self._session_urls.get((hub_project_id, project_id, accession_id))
         resource_url = f"{session_url}/scans/{scan_id}/resources/{resource_id}"
         status, reason, md5, attempts, seconds = self._rows[row].item()
         return FileOutcome(
             destination=Destination(
-                hub_project_id=hub_project_id, accession_id=accession_id, scan_id=scan_id, resource_id=resource_id
+                hub_project_id=hub_project_id or None,
+                project_id=project_id or None,
+                accession_id=accession_id,
+                scan_id=scan_id,
+                resource_id=resource_id,
             ),
-            name=path.name,
+            name=name,
             path=path,
-            url=served_under(resource_url, path.name) if session_url else "",
+            url=served_under(resource_url, name) if session_url else "",
             size_bytes=int(manifest.sizes_bytes[row]),
             md5=None if md5 == _NOT_READ else md5.hex(),
             status=_STATUSES[status],
@@ -167,13 +171,14 @@ class CohortReport(Report):
         """
         results = exports.data_frame(self.files)[list(RESULT_COLUMNS)]
         frame = self.manifest.frame()
-        results.index = frame.index
         taken = [column for column in RESULT_COLUMNS if column in frame.columns]
         if len(taken) == len(RESULT_COLUMNS):
             frame = frame.drop(columns=taken)
         else:
             frame = frame.rename(columns={column: f"{column}_manifest" for column in taken})
-        merged: pd.DataFrame = frame.join(results)
+        # By position: rows of one directory share the index of the row that named it.
+        merged: pd.DataFrame = frame.reset_index(drop=True).join(results)
+        merged.index = frame.index
         return merged
 
     def to_csv(self) -> str:

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-PLACE = ("hub_project_id", "accession_id", "scan_id", "resource_id")
-REQUIRED = (*PLACE, "file")
-OPTIONAL = ("scan_type",)
+PROJECT = ("hub_project_id", "project_id")
+SESSION = (*PROJECT, "accession_id")
+PLACE = (*SESSION, "scan_id", "resource_id")
+REQUIRED = ("accession_id", "scan_id", "resource_id", "file")
+OPTIONAL = ("scan_type", "name")
 RESULT_COLUMNS = ("name", "url", "size_bytes", "md5", "status", "reason", "attempts", "seconds")
 """What the report of a cohort adds to the columns of its manifest."""
 
@@ -41,8 +43,8 @@ class Rows:
     frame : DataFrame
         All rows with all their columns, as they were given.
     cells : DataFrame
-        The columns of `REQUIRED` and `OPTIONAL` as text; empty where nothing stands, and missing where a fault says
-        already why the cell cannot be read. All but ``file`` are categories.
+        The columns of `PLACE` and `OPTIONAL`, and ``file``, as text; empty where nothing stands, and missing where a
+        fault says already why the cell cannot be read. All but ``file`` are categories.
     first_number : int
         Number of the first row, as the caller sees it.
     counted : str
@@ -51,6 +53,8 @@ class Rows:
         All columns of `frame` are text, and what repeats is kept as categories.
     faults : list of ManifestFault
         What is wrong with single cells or with the shape of rows.
+    positions : array of int, optional
+        For each row the position of the one it was made of; None where each is its own.
     """
 
     frame: pd.DataFrame
@@ -59,6 +63,11 @@ class Rows:
     counted: str
     packed: bool = False
     faults: list[ManifestFault] = field(default_factory=list)
+    positions: np.ndarray[Any, Any] | None = None
+
+    def number(self, row: int) -> int:
+        """Give the number of a row as the caller sees it; rows of one directory share that of the row that named it."""
+        return self.first_number + (row if self.positions is None else int(self.positions[row]))
 
 
 def make_rows(
@@ -126,14 +135,16 @@ def check_columns(columns: Sequence[str]) -> None:
         Some are missing, or there twice.
     """
     faults = [f"There is no column {column!r}." for column in REQUIRED if column not in columns]
+    if not set(PROJECT) & set(columns):
+        faults.insert(0, f"There is no column {PROJECT[0]!r}.")
     twice = [column for column, times in Counter(columns).items() if times > 1]
     faults += [f"There are two columns {quoted(column)}." for column in twice[:_HEADINGS_SHOWN]]
     if faults:
         found = ", ".join(map(quoted, columns[:_HEADINGS_SHOWN])) or "none"
         more = f" and {len(columns) - _HEADINGS_SHOWN} more" if len(columns) > _HEADINGS_SHOWN else ""
         raise InvalidManifestError(
-            f"{' '.join(faults)} Found: {found}{more}. A manifest has {', '.join(REQUIRED)}, and may have "
-            f"{OPTIONAL[0]}.",
+            f"{' '.join(faults)} Found: {found}{more}. A manifest has {PROJECT[0]} (or {PROJECT[1]}), "
+            f"{', '.join(REQUIRED)}, and may have {' and '.join(OPTIONAL)}.",
             faults=tuple(ManifestFault(None, fault) for fault in faults),
         )
 

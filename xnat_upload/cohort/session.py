@@ -69,7 +69,9 @@ def open_session(session: SessionRows, *, treatment: Treatment, archive: Archive
     XnatUploadError
         The session cannot be found or read.
     """
-    accession = archive.locate(session.accession_id, hub_project_id=session.hub_project_id)
+    accession = archive.locate(
+        session.accession_id, hub_project_id=session.hub_project_id, project_id=session.project_id
+    )
     made: set[str] = set(accession.scan_types)
     opened: list[OpenedResource | str] = []
     for each in session.resources:
@@ -110,7 +112,7 @@ def upload_resource(
     try:
         plan = make_plan(
             resource,
-            stage(each.files, root=plain_root(root)).files,
+            stage(dict(each.files), root=plain_root(root)).files,
             listed=opened.listed,
             read=fingerprint,
             treatment=treatment,
@@ -150,7 +152,7 @@ def _open_resource(
 ) -> OpenedResource:
     scan = Scan(accession, each.scan_id)
     resource = Resource(scan, each.resource_id)
-    names = {Path(file).name for file in each.files}
+    names = set(each.files)
     listed: Listing = {}
     if resource.was_there:
         same = treatment.exist_ok == "same"

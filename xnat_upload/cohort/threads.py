@@ -176,14 +176,14 @@ class _Foreman:
             self._not_sent(session.resources, _told(error))
             return
         label = opened.accession.label
-        if label != session.accession_id and self._manifest.names_session(session.hub_project_id, label):
+        if label != session.accession_id and self._manifest.names_session(session, label):
             # Two names for one session would be two writers in one resource.
             self._not_sent(
                 session.resources,
                 f"other rows name this session by its label, {quoted(label)}. Name it so in all rows.",
             )
             return
-        self.outcomes.found(session.hub_project_id, session.accession_id, f"{self._server}{opened.accession}")
+        self.outcomes.found(session, f"{self._server}{opened.accession}")
         for each, resource in zip(session.resources, opened.resources, strict=True):
             if isinstance(resource, str):
                 self._not_sent([each], resource)
