@@ -115,3 +115,27 @@ def test_a_collaborator_posts_nothing(place: Place) -> None:
         answer = place.callers["collaborator"]("POST", f"/data/projects/{place.project}/{path}")
         assert answer.status_code == 403, message(answer)
     assert len(place.admin.rows(f"/data/projects/{place.project}/subjects")) == 1
+
+
+PROTOCOL = f"""<xnat:Project {XNAT}>
+<xnat:studyProtocol xsi:type="xnat:datatypeProtocol" ID="P1" name="MR Sessions" data-type="xnat:mrSessionData">
+<xnat:definitions><xnat:definition ID="mine" data-type="xnat:mrSessionData"><xnat:fields>
+<xnat:field name="site" datatype="string" sequence="0"><xnat:possibleValues>
+<xnat:possibleValue>north</xnat:possibleValue></xnat:possibleValues></xnat:field></xnat:fields></xnat:definition></xnat:definitions></xnat:studyProtocol>
+</xnat:Project>"""
+
+
+def test_items_in_items_keep_their_type_and_come_back_as_they_were(place: Place) -> None:
+    path = f"/data/projects/{place.project}"
+    put_xml(place, path, PROTOCOL)
+    [protocol] = children(json_item(place, path), "studyProtocol")
+    assert (protocol["meta"]["xsi:type"], protocol["data_fields"]["name"]) == ("xnat:datatypeProtocol", "MR Sessions")
+    [definition] = children(protocol, "definitions/definition")
+    [field] = children(definition, "fields/field")
+    assert field["data_fields"] == {"name": "site", "datatype": "string", "sequence": 0}
+    assert [one["data_fields"] for one in children(field, "possibleValues/possibleValue")] == [
+        {"possibleValue": "north"}
+    ]
+    before = json_item(place, path)
+    put_xml(place, path, place.admin("GET", f"{path}?format=xml").text)
+    assert json_item(place, path) == before

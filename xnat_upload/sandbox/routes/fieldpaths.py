@@ -9,7 +9,7 @@ from datetime import datetime
 
 from xnat_upload.sandbox.routes.datatypes import CONCRETE, Element, data_type
 
-STEP = re.compile(r"(?P<name>[A-Za-z_][\w.-]*)(?P<predicates>(?:\[[^\]]*\])*)$")
+STEP = re.compile(r"(?P<name>[A-Za-z_][\w.:-]*)(?P<predicates>(?:\[[^\]]*\])*)$")
 PREDICATE = re.compile(r"\[([^\]]*)\]")
 TYPE_FIELD = "xsi:type"
 
