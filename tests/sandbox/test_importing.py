@@ -18,6 +18,7 @@ from tests.sandbox.dicom import CT, MR, dicom, study, zipped_study
 from tests.sandbox.places import Caller, Place, message, zipped
 
 ZIP = {"Content-Type": "application/zip"}
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
 def post(place: Place, data: bytes, caller: str = "admin", **parameters: str) -> requests.Response:
@@ -289,3 +290,11 @@ def test_without_pydicom_the_sandbox_starts_and_says_what_to_install() -> None:
             assert "pip install 'xnat-upload[demo]'" in answer.text, answer.text
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(("changes", "frames"), [({}, "2"), ({"SOPClassUID": SECONDARY_CAPTURE}, "0")])
+def test_secondary_captures_count_for_no_frames(place: Place, changes: dict[str, str], frames: str) -> None:
+    dest = f"/archive/projects/{place.project}/subjects/P/experiments/FRAMES"
+    assert post(place, zipped(study(series=1, images=2, **changes)), dest=dest).status_code == 200
+    [scan] = place.admin.rows(f"/data{dest}/scans?columns=ID,frames")
+    assert scan["frames"] == frames

@@ -177,7 +177,9 @@ def describe_scan(instances: Sequence[Instance]) -> Description:
     """Describe the scan that some objects are of."""
     first = instances[0]
     fields = {name: first.get(keyword) for name, keyword in SCAN_FIELDS.items()}
-    frames = sum(int(one.get("NumberOfFrames") or 1) for one in instances)
+    # Secondary captures are no primary images, and count for none (CatalogBuilder, SOPModel.isPrimaryImagingSOP).
+    images = [one for one in instances if one.scan_type != "xnat:scScanData"]
+    frames = sum(int(one.get("NumberOfFrames") or 1) for one in images)
     fields |= {"quality": "usable", "frames": str(frames), "scanner": _scanner(first)}
     if not fields["type"]:
         fields["type"] = first.get("ProtocolName")
