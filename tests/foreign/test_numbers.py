@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.foreign import numbers
@@ -43,3 +46,12 @@ def test_every_suite_has_its_number_and_every_failure_its_reason() -> None:
     for one in held.values():
         assert len(one.fails) == one.of - one.passes
         assert all(one.fails.values()), [name for name, reason in one.fails.items() if not reason]
+
+
+def test_the_page_says_the_numbers_that_are_held() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
+    for name, one in numbers.read().items():
+        version = one.package.partition("==")[2]
+        row = re.search(rf"^\| {re.escape(name)} {re.escape(version)}[^|]*\| (\d+) \| (\d+) \|$", page, re.MULTILINE)
+        assert row, name
+        assert (int(row[1]), int(row[2])) == (one.passes, one.of), name

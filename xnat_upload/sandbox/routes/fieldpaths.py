@@ -118,8 +118,8 @@ def _moment(value: str, patterns: Mapping[str, str], written: str) -> str:
 
 
 def _number(value: str) -> str:
-    float(value)
-    return value
+    """Write a number as the database gives it back: 42 in a field of fractions is 42.0."""
+    return str(float(value))
 
 
 DATES = {
