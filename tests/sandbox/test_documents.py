@@ -124,6 +124,19 @@ def test_what_is_not_of_its_fields_kind_is_refused_and_nothing_changes(
     assert json_item(place, path) == before
 
 
+@pytest.mark.parametrize("path", ["parameters/addParam[name", "parameters//tr", "a]b", "1x"])
+def test_what_is_no_path_is_refused(place: Place, path: str) -> None:
+    before = json_item(place, place.scan)
+    assert place.admin("PUT", f"{place.scan}?xnat:mrScanData/{path}=foo]/addField=x").status_code == 400
+    assert json_item(place, place.scan) == before
+
+
+def test_fractions_read_back_as_the_database_gives_them(place: Place) -> None:
+    stored(place, SESSION, **{"xnat:mrSessionData/age": "42"})
+    assert texts(place, SESSION, "xnat:age/text()") == ["42.0"]
+    assert place.admin("PUT", f"{SESSION.format(P=place.project)}?xnat:mrSessionData/age=forty").status_code == 400
+
+
 def test_paths_are_understood_in_any_case_and_from_the_types_that_are_extended(place: Place) -> None:
     stored(place, SESSION, **{"xnat:mrsessiondata/FIELDSTRENGTH": "3.0"})
     stored(place, SESSION, **{"xnat:subjectAssessorData/age": "41.5", "xnat:experimentdata/Note": "hello"})

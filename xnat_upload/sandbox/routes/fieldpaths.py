@@ -28,7 +28,10 @@ class Step:
 def steps(path: str) -> list[Step] | None:
     """Split a path at the slashes outside of brackets; ``None`` for what is no path."""
     found = []
-    for part in re.findall(r"(?:\[[^\]]*\]|[^/\[])+", path):
+    parts = re.findall(r"(?:\[[^\]]*\]|[^/\[\]])+", path)
+    if "/".join(parts) != path:
+        return None  # a bracket is missing, as where an equals sign in it was not encoded
+    for part in parts:
         match = STEP.match(part)
         if match is None:
             return None
