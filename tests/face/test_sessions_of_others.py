@@ -132,3 +132,12 @@ def test_a_forked_child_shares_no_connection_with_its_parent(ward: SandboxHospit
     logins = [request for request in ward.sandbox.requests if request.path.endswith("/data/auth")]
     assert len(logins) == 2
     assert set(ward.content("4", "CHILD")) == {"child"}
+
+
+def test_an_uploader_for_each_request_costs_one_login_and_no_list_of_projects(ward: SandboxHospital) -> None:
+    for number in range(3):
+        with ward.connect() as uploader:
+            uploader.upload({f"{number}.nii": b"x"}, **words(ward))
+    asked = [f"{request.method} {request.path.rpartition('/data/')[2]}" for request in ward.sandbox.requests]
+    assert asked.count("GET projects") == 1
+    assert asked.count("GET auth") == 3

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import math
+import os
+import threading
 import time
 
 from xnat_upload.archive import retry
@@ -18,16 +20,43 @@ _KEPT_SECONDS = 60.0
 _DOING = "listing the projects"
 
 
+class _Kept:
+    """The list of one user of one server, for all uploaders of this process: a service may make one each time."""
+
+    def __init__(self, seconds: float) -> None:
+        self.question: SharedQuestion[dict[str, str]] = SharedQuestion(seconds, doing=_DOING)
+        self.listed: tuple[dict[str, str], float] = {}, -math.inf
+
+
+class _KeptByProcess:
+    """The lists of this process; a child that was forked begins with none, since threads may be asking here."""
+
+    def __init__(self) -> None:
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self._guard = threading.Lock()
+        self._lists: dict[tuple[str, str], _Kept] = {}
+
+    def of(self, server: str, user: str, *, seconds: float) -> _Kept:
+        with self._guard:
+            now = time.monotonic()
+            # What was never listed is being asked for just now.
+            self._lists = {key: kept for key, kept in self._lists.items() if not kept.listed[0] or now < kept.listed[1]}
+            return self._lists.setdefault((server, user), _Kept(seconds))
+
+
+_KEPT = _KeptByProcess()
+
+
 class Projects:
     """The projects of one archive, listed when they are asked for and kept for a minute."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         settings = connection.settings
-        self._question: SharedQuestion[dict[str, str]] = SharedQuestion(
-            settings.connect_timeout_seconds + settings.exchange_timeout_seconds, doing=_DOING
-        )
-        self._listed: tuple[dict[str, str], float] = {}, -math.inf
+        self._seconds = settings.connect_timeout_seconds + settings.exchange_timeout_seconds
 
     def id_of(self, hub_project_id: str) -> str:
         """Find XNAT's ID of the project whose secondary ID is exactly this.
@@ -42,13 +71,14 @@ class Projects:
             No project that this user may see has this secondary ID, or several have.
         """
         check_hub_project_id(hub_project_id)
-        projects, until = self._listed
+        kept = _KEPT.of(self._connection.server, self._connection.login(), seconds=self._seconds)
+        projects, until = kept.listed
         found = _matching(hub_project_id, projects) if time.monotonic() < until else []
         if not found:
-            projects = self._list_anew(projects)
+            projects = self._list_anew(kept, projects)
             found = _matching(hub_project_id, projects)
         if not found and self._connection.login_was_lost():
-            projects = self._list_anew(projects)
+            projects = self._list_anew(kept, projects)
             found = _matching(hub_project_id, projects)
         own = projects.get(hub_project_id)
         if len(found) == 1:
@@ -88,26 +118,26 @@ class Projects:
             raise answer.error("with a project whose ID cannot be one")
         return own
 
-    def _list_anew(self, seen: dict[str, str]) -> dict[str, str]:
+    def _list_anew(self, kept: _Kept, seen: dict[str, str]) -> dict[str, str]:
         """List the projects, or wait for the thread that does; what it has is another list than `seen`."""
 
         def listed_meanwhile() -> dict[str, str] | None:
-            projects, until = self._listed
+            projects, until = kept.listed
             return projects if projects is not seen and time.monotonic() < until else None
 
         for attempt in retry.attempts(self._connection.settings, doing=_DOING):
             with attempt:
-                return self._question.ask(listed_meanwhile, self._list)
+                return kept.question.ask(listed_meanwhile, lambda: self._list(kept))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _list(self) -> dict[str, str]:
+    def _list(self, kept: _Kept) -> dict[str, str]:
         answer = self._connection.send("GET", "/data/projects", doing=_DOING, params={"format": "json"})
         found: dict[str, str] = {}
         for row in table_rows(answer):
             project_id, secondary_id = row.get("ID"), row.get("secondary_ID") or row.get("secondary_id")
             if isinstance(project_id, str) and is_identifier(project_id):  # no other can be addressed
                 found[project_id] = secondary_id if isinstance(secondary_id, str) else ""
-        self._listed = found, time.monotonic() + _KEPT_SECONDS
+        kept.listed = found, time.monotonic() + _KEPT_SECONDS
         return found
 
 
