@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SandboxHospital
-from tests.transfer.uploads import SMALL_BATCHES, both, folder_with, plan_for, send, stored
+from tests.transfer.uploads import SMALL_BATCHES, as_another_process, both, folder_with, plan_for, send, stored
 from xnat_upload import (
     AlreadyExistsError,
     IncompleteUploadError,
@@ -30,7 +30,7 @@ def test_a_name_whose_bytes_another_client_is_just_writing_is_neither_taken_nor_
         folder_with(tmp_path / "ours", seg=b"our bytes"),
         folder_with(tmp_path / "theirs", seg=b"their bytes"),
     )
-    with ward.connect() as first, ward.connect() as second, ThreadPoolExecutor(1) as pool:
+    with ward.connect() as first, as_another_process(ward.connect()) as second, ThreadPoolExecutor(1) as pool:
         with ward.sandbox.hold("bytes-written") as hold:
             winner = pool.submit(send, first, ward, theirs)
             hold.wait_until_reached()
@@ -47,7 +47,7 @@ def test_a_name_that_another_client_stored_after_the_plan_is_a_conflict(
 ) -> None:
     ours = folder_with(tmp_path / "ours", seg=bytes(size_bytes))
     theirs = folder_with(tmp_path / "theirs", seg=b"their bytes")
-    with ward.connect() as first, ward.connect() as second:
+    with ward.connect() as first, as_another_process(ward.connect()) as second:
         send(second, ward, folder_with(tmp_path / "before", other=b"was there"))
         plan = plan_for(first, ward, ours)
         send(second, ward, theirs)
@@ -64,7 +64,7 @@ def test_a_resource_that_another_client_made_after_the_plan_is_looked_into_befor
 ) -> None:
     ours = folder_with(tmp_path / "ours", new=b"ours", seg=b"our bytes")
     theirs = folder_with(tmp_path / "theirs", seg=b"their bytes")
-    with ward.connect() as first, ward.connect() as second:
+    with ward.connect() as first, as_another_process(ward.connect()) as second:
         plan = plan_for(first, ward, ours)
         send(second, ward, theirs)
         ward.sandbox.clear_requests()
@@ -80,7 +80,7 @@ def test_what_another_client_stored_alike_after_the_plan_is_not_sent_again(
 ) -> None:
     ours = folder_with(tmp_path / "ours", new=b"ours", same=b"the same", seg=b"our bytes")
     theirs = folder_with(tmp_path / "theirs", same=b"the same", seg=b"their bytes")
-    with ward.connect() as first, ward.connect() as second:
+    with ward.connect() as first, as_another_process(ward.connect()) as second:
         plan = plan_for(first, ward, ours, exist_ok=True)
         send(second, ward, theirs)
         report = first.run(plan)
@@ -199,7 +199,10 @@ def test_two_uploaders_race_for_one_name_and_at_most_one_wins(
     size = [10, 40_000][round_ % 2]  # a zip, and a plain body
     one, two = random.Random(1).randbytes(size), random.Random(2).randbytes(size)
     first_folder, second_folder = folder_with(tmp_path / "one", seg=one), folder_with(tmp_path / "two", seg=two)
-    with ward.connect(settings=SMALL_BATCHES) as first, ward.connect(settings=SMALL_BATCHES) as second:
+    with (
+        ward.connect(settings=SMALL_BATCHES) as first,
+        as_another_process(ward.connect(settings=SMALL_BATCHES)) as second,
+    ):
         ends = both(lambda: send(first, ward, first_folder), lambda: send(second, ward, second_folder))
     winners = [end for end in ends if isinstance(end, Report)]
     losers = [end for end in ends if not isinstance(end, Report)]
@@ -218,7 +221,7 @@ def test_two_uploaders_create_one_scan_and_one_resource_and_both_files_are_store
     ward: SandboxHospital, tmp_path: Path, round_: int
 ) -> None:
     folders = [folder_with(tmp_path / "one", a=b"first"), folder_with(tmp_path / "two", b=b"second")]
-    with ward.connect() as first, ward.connect() as second:
+    with ward.connect() as first, as_another_process(ward.connect()) as second:
         ends = both(
             lambda: send(first, ward, folders[0], scan_id=f"new{round_}"),
             lambda: send(second, ward, folders[1], scan_id=f"new{round_}"),
