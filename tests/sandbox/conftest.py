@@ -8,12 +8,13 @@ from contextlib import ExitStack
 import pytest
 
 from tests.sandbox.places import Place, place_in
-from xnat_upload.sandbox import Sandbox
+from xnat_upload.sandbox import Sandbox, SiteSettings
 
 
 @pytest.fixture(scope="session")
 def shared_sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
+    # A thousand tests log in more often than XNAT's default of a thousand sessions lets one account.
+    with Sandbox(site=SiteSettings(concurrent_max_sessions=1_000_000)) as sandbox:
         yield sandbox
 
 

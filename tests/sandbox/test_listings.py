@@ -135,7 +135,7 @@ def test_subjects_take_paths_too(place: Place) -> None:
 def test_scans_take_paths_and_types(place: Place) -> None:
     place.admin("PUT", f"{place.scan}?xsiType=xnat:mrScanData&xnat:mrScanData/parameters/tr=2300")
     rows = place.admin.rows(f"{place.session}/scans?columns=ID,xnat:mrScanData/parameters/tr")
-    assert [(row["ID"], row["xnat:mrscandata/parameters/tr"]) for row in rows] == [("1", "2300")]
+    assert [(row["ID"], row["xnat:mrscandata/parameters/tr"]) for row in rows] == [("1", "2300.0")]
     assert place.admin.rows(f"{place.session}/scans?xsiType=xnat:ctscandata") == []
     assert len(place.admin.rows(f"{place.session}/scans?type=nosuch")) == 1  # filters are ignored here
 
@@ -161,3 +161,14 @@ def test_one_value_can_be_had_as_text_and_wrong_questions_are_400(place: Place) 
         assert place.admin("GET", path + query).status_code == 400
     answer = place.admin("GET", f"{place.session}?handler=nosuch")
     assert (answer.status_code, message(answer)) == (400, "Invalid handler definition: nosuch")
+
+
+def test_items_in_sessions_are_joined_by_their_path_as_far_as_the_user_may_read_them(place: Place) -> None:
+    session = f"{place.long_session}/assessors"
+    for label in ("A1", "A2"):
+        assert place.admin("PUT", f"{session}/{label}?xsiType=xnat:qcAssessmentData").status_code == 201
+    base = f"/data/experiments?project={place.project}&columns=ID,xnat:mrSessionData"
+    for path, found in (("assessors/assessor/label", {"QC1", "A1", "A2"}), ("scans/scan/ID", {"1"})):
+        rows = place.admin.rows(f"{base}/{path}")
+        assert {row[f"xnat:mrsessiondata/{path.lower()}"] for row in rows} - {""} == found
+    assert place.callers["outsider"].rows(f"{base}/assessors/assessor/label") == []

@@ -9,9 +9,10 @@ from xnat_upload.sandbox.routes.criteria import page
 from xnat_upload.sandbox.routes.datatypes import is_a
 from xnat_upload.sandbox.routes.listing import Listing, ListKind, Row, listing
 from xnat_upload.sandbox.routes.request import Request
-from xnat_upload.sandbox.routes.schema import ABSTRACT_SCAN_TYPE, ASSESSOR_TYPES, SESSION_TYPES
+from xnat_upload.sandbox.routes.schema import ABSTRACT_ASSESSOR_TYPE, ABSTRACT_SCAN_TYPE, ASSESSOR_TYPES, SESSION_TYPES
 from xnat_upload.sandbox.routes.sources import scan_source, session_source, subject_source
 from xnat_upload.sandbox.routes.tables import Table, table_answer
+from xnat_upload.sandbox.routes.targets import can_read_item
 from xnat_upload.sandbox.store.archive import Archive
 from xnat_upload.sandbox.store.records import Project, Session
 
@@ -33,7 +34,7 @@ def experiment_table(
         default += ["session_ID", "session_label"]
     also = () if root in SECURE else SECURITY_COLUMNS
     wanted = listing(request, kind, default=list(dict.fromkeys(default)), also=also)
-    rows = [row for one in experiments for row in _joined(request.archive, one, wanted) if wanted.accepts(row)]
+    rows = [row for one in experiments for row in _joined(request, one, wanted) if wanted.accepts(row)]
     selected, is_page = page(rows, request.query)
     headers = wanted.headers
     cells = []
@@ -47,8 +48,9 @@ def experiment_table(
     return table_answer(Table(columns=(*headers, "URI"), rows=cells, title=title, with_total=not is_page), request)
 
 
-def _joined(archive: Archive, experiment: Session, wanted: Listing) -> Iterator[Row]:
-    """Give the rows of one experiment: several where its scans are asked for, as a join gives them."""
+def _joined(request: Request, experiment: Session, wanted: Listing) -> Iterator[Row]:
+    """Give the rows of one experiment: several where its scans or assessors are asked for, as a join gives them."""
+    archive = request.archive
     row = [session_source(experiment)]
     session = archive.sessions.get(experiment.assessed_id)
     if session:
@@ -57,8 +59,11 @@ def _joined(archive: Archive, experiment: Session, wanted: Listing) -> Iterator[
     if subject:
         row.append(subject_source(subject))
     scans = archive.scans_of(session or experiment) if wanted.uses(ABSTRACT_SCAN_TYPE) else []
-    yield from ([*row, scan_source(scan)] for scan in scans)
-    if not scans:
+    assessors = archive.assessors_of(experiment) if wanted.uses(ABSTRACT_ASSESSOR_TYPE) and session is None else []
+    seen = [one for one in assessors if can_read_item(request, one)]
+    inner = [*map(scan_source, scans), *map(session_source, seen)]
+    yield from ([*row, one] for one in inner)
+    if not inner:
         yield row
 
 

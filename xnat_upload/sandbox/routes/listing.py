@@ -20,6 +20,8 @@ from xnat_upload.sandbox.routes.request import Query, Request
 # What the database keeps about every row, and the schema does not name.
 INSERTED, INSERTED_BY = "meta/insert_date", "meta/insert_user/login"
 MODIFIED, ELEMENT = "meta/last_modified", "extension_item/element_name"
+# The items in an item that its lists join to it, by the beginning of the path that leads to them.
+JOINED = {"scans/scan/": "xnat:imageScanData", "assessors/assessor/": "xnat:imageAssessorData"}
 KEPT_FIELDS = frozenset({INSERTED, INSERTED_BY, MODIFIED, ELEMENT})
 
 
@@ -41,11 +43,16 @@ Row = Sequence[Source]
 
 @dataclass(frozen=True)
 class FieldPath:
-    """A field of a data type; `text` is how lists name a column that has no short name."""
+    """A field of a data type; `text` is how lists name a column that has no short name.
+
+    `root` is the type that the path begins with; of ``xnat:mrSessionData/scans/scan/ID`` it is the session's, where
+    the field is one of its scans.
+    """
 
     text: str
     xsi_type: str
     field: str
+    root: str
 
     def value(self, row: Row) -> str:
         """Read it from the first item of a row that is of its type."""
@@ -59,8 +66,11 @@ def field_path(text: str) -> FieldPath | None:
     xsi_type, _, path = text.partition("/")
     if not is_known(xsi_type):
         return None
-    xsi_type = data_type(xsi_type).name
-    return FieldPath(text.lower(), xsi_type, proper(xsi_type, path))
+    root = data_type(xsi_type).name
+    inner, rest = next(
+        ((JOINED[start], path[len(start) :]) for start in JOINED if path.lower().startswith(start)), (root, path)
+    )
+    return FieldPath(text.lower(), inner, proper(inner, rest), root)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +117,8 @@ class ListKind:
         root = self.root
         named = [key for key, _ in query.pairs if key not in ("columns", "xsiType")] + _columns(query)
         for path in filter(None, map(self.path, named)):
-            if path.xsi_type != root and _is_a(path.xsi_type, root):
-                root = path.xsi_type
+            if path.root != root and _is_a(path.root, root):
+                root = path.root
         return root
 
 

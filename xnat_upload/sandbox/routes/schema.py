@@ -12,6 +12,7 @@ STEMS_OF_BOTH = (
 SCAN_TYPES = frozenset(f"xnat:{stem}ScanData" for stem in (*STEMS_OF_BOTH, "mrs", "rtImage", "sc", "seg", "voiceAudio"))
 SESSION_TYPES = frozenset(f"xnat:{stem}SessionData" for stem in (*STEMS_OF_BOTH, "petmr", "rt"))
 ABSTRACT_SCAN_TYPE = "xnat:imageScanData"
+ABSTRACT_ASSESSOR_TYPE = "xnat:imageAssessorData"
 ASSESSOR_TYPES = frozenset({
     "xnat:imageAssessorData", "xnat:mrAssessorData", "xnat:petAssessorData", "xnat:qcAssessmentData",
     "xnat:qcManualAssessorData",
