@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xnat_upload.cohort.manifest import Manifest
@@ -76,7 +77,7 @@ class ManyCalls(WritingCalls):
         self,
         manifest: ManifestSource,
         *,
-        root: str | os.PathLike[str],
+        root: str | os.PathLike[str] | None = None,
         keep_paths: bool = False,
         exist_ok: ExistOk = False,
         reason: str | None = None,
@@ -94,8 +95,9 @@ class ManyCalls(WritingCalls):
             With the columns ``hub_project_id`` or ``project_id``, ``accession_id, scan_id, resource_id, file``, and
             perhaps ``scan_type``, and ``name`` for another name in the resource; others are kept for the report. A
             directory in ``file`` stands for a row for each file below it. A CSV is read as text.
-        root : path
-            The directory that files are relative to; with `client`, on every machine.
+        root : path, optional
+            The directory that files are relative to; with `client`, on every machine. Without it, where the manifest
+            lies if it is a file, else the working directory.
         keep_paths : bool
             Names in the resource are the paths relative to the root rather than base names.
         exist_ok : bool or "same"
@@ -124,7 +126,7 @@ class ManyCalls(WritingCalls):
             Ctrl-C; ``report`` says what is stored.
         """
         treatment = Treatment(exist_ok=exist_ok, reason=self._reason(reason))
-        rows = Manifest(manifest, root=root, keep_paths=keep_paths)
+        rows = Manifest(manifest, root=_root_of(manifest) if root is None else root, keep_paths=keep_paths)
         if client is not None:
             from xnat_upload.cohort.cluster import upload_with_cluster  # dask is wanted only here
 
@@ -150,3 +152,7 @@ class ManyCalls(WritingCalls):
             return stage_files(request, target, treatment, images_dir=self.images_dir)
         except XnatUploadError as error:
             return not_staged(request, target, error)
+
+
+def _root_of(manifest: ManifestSource) -> Path:
+    return Path(manifest).parent if isinstance(manifest, (str, os.PathLike)) else Path()

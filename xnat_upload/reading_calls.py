@@ -11,7 +11,7 @@ from xnat_upload.archive.client import Archive
 from xnat_upload.archive.elements import element_of
 from xnat_upload.archive.locks import Locks
 from xnat_upload.archive.readiness import Readiness, find_out
-from xnat_upload.archive.targets import resolve, resource_in, target_of
+from xnat_upload.archive.targets import is_place, resolve, resource_in, target_of
 from xnat_upload.display import html
 from xnat_upload.display.tables import readable_bytes
 from xnat_upload.errors import InvalidIdentifierError, quoted
@@ -206,6 +206,8 @@ def place_and(given: tuple[Any, ...], *, to: Any, other: Any, call: str, what: s
         Too much was given, or no `other`.
     """
     if len(given) == 2 and to is None and other is None:
+        if is_place(given[1]) and not is_place(given[0]):
+            raise InvalidIdentifierError(f"{call} takes the place first, or by name: {call}({what}, to=resource).")
         return given
     if len(given) == 1 and other is None:
         return to, given[0]

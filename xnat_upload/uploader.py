@@ -17,7 +17,7 @@ from xnat_upload.errors import InvalidIdentifierError, XnatUploadError, quoted
 from xnat_upload.local.staging import Files
 from xnat_upload.many_calls import ManyCalls
 from xnat_upload.planning.plan import Plan
-from xnat_upload.planning.request import UploadRequest, takes_upload_arguments
+from xnat_upload.planning.request import UploadRequest, request_of, takes_upload_arguments
 from xnat_upload.report.progress import Listener
 from xnat_upload.report.report import Report
 from xnat_upload.settings import TransferSettings
@@ -127,14 +127,24 @@ class Uploader(ManyCalls):
 
     @overload
     def upload(
-        self, files: Files, *, progress: bool | Listener | None = None, **arguments: Unpack[UploadArguments]
+        self,
+        files: Files,
+        to: Any = None,
+        *,
+        progress: bool | Listener | None = None,
+        **arguments: Unpack[UploadArguments],
     ) -> Report: ...
     @overload
     def upload(
-        self, files: Files, *, progress: bool | str | Listener | None = None, **arguments: Unpack[UploadTexts]
+        self,
+        files: Files,
+        to: Any = None,
+        *,
+        progress: bool | str | Listener | None = None,
+        **arguments: Unpack[UploadTexts],
     ) -> Report: ...
     @takes_upload_arguments
-    def upload(self, files: Files, *, progress: Any = None, **arguments: Any) -> Report:
+    def upload(self, files: Files, to: Any = None, *, progress: Any = None, **arguments: Any) -> Report:
         """Put files into a resource of a scan; create the scan and the resource where they are missing.
 
         Running the same call again with ``exist_ok="same"`` finishes an upload that broke off: it sends what is
@@ -218,23 +228,33 @@ class Uploader(ManyCalls):
         >>> report.files[0].status.value
         'stored'
         """
-        return self._upload(UploadRequest(files=files, **arguments), progress=progress, stop=threading.Event())
+        return self._upload(request_of(files, to, arguments, call="upload"), progress=progress, stop=threading.Event())
 
     @overload
     async def upload_async(
-        self, files: Files, *, progress: bool | Listener | None = None, **arguments: Unpack[UploadArguments]
+        self,
+        files: Files,
+        to: Any = None,
+        *,
+        progress: bool | Listener | None = None,
+        **arguments: Unpack[UploadArguments],
     ) -> Report: ...
     @overload
     async def upload_async(
-        self, files: Files, *, progress: bool | str | Listener | None = None, **arguments: Unpack[UploadTexts]
+        self,
+        files: Files,
+        to: Any = None,
+        *,
+        progress: bool | str | Listener | None = None,
+        **arguments: Unpack[UploadTexts],
     ) -> Report: ...
     @takes_upload_arguments
-    async def upload_async(self, files: Files, *, progress: Any = None, **arguments: Any) -> Report:
+    async def upload_async(self, files: Files, to: Any = None, *, progress: Any = None, **arguments: Any) -> Report:
         """Do what `upload` does, with the same arguments, in a thread of its own: the event loop is never blocked.
 
         A task that is cancelled stops the upload; what had been sent stays, and the next call finds it.
         """
-        request = UploadRequest(files=files, **arguments)
+        request = request_of(files, to, arguments, call="upload_async")
         stop = threading.Event()
         try:
             return await in_thread(partial(self._upload, request, progress=progress, stop=stop))
@@ -251,11 +271,11 @@ class Uploader(ManyCalls):
         await in_thread(self.close)
 
     @overload
-    def plan(self, files: Files, **arguments: Unpack[UploadArguments]) -> Plan: ...
+    def plan(self, files: Files, to: Any = None, **arguments: Unpack[UploadArguments]) -> Plan: ...
     @overload
-    def plan(self, files: Files, **arguments: Unpack[UploadTexts]) -> Plan: ...
+    def plan(self, files: Files, to: Any = None, **arguments: Unpack[UploadTexts]) -> Plan: ...
     @takes_upload_arguments
-    def plan(self, files: Files, **arguments: Any) -> Plan:
+    def plan(self, files: Files, to: Any = None, **arguments: Any) -> Plan:
         """Say what `upload` with the same arguments would do, without writing; `run` does it.
 
         Raises
@@ -263,7 +283,7 @@ class Uploader(ManyCalls):
         XnatUploadError
             As `upload`, but for names that are there already: the plan has them in ``refused``.
         """
-        return self._plan(UploadRequest(files=files, **arguments))
+        return self._plan(request_of(files, to, arguments, call="plan"))
 
     def run(self, *plans: Plan, progress: bool | Listener | None = None) -> Report:
         """Do what plans say, for different resources, in parallel.

@@ -273,3 +273,18 @@ def test_locate_takes_its_old_form_too(hospital: Hospital, old: bool) -> None:
         with pytest.raises(InvalidIdentifierError, match="exactly one way"):
             uploader.locate(hospital.accession_id)
         assert uploader.check(project_id=hospital.project_id, accession_id=hospital.accession_id).accession == found
+
+
+def test_a_keyword_that_is_none_says_which_was_meant(hospital: Hospital) -> None:
+    with hospital.connect() as uploader:
+        for spelt, meant in (("resource", "resource_id"), ("acession_id", "accession_id"), ("exists_ok", "exist_ok")):
+            with pytest.raises(TypeError, match=f"argument '{spelt}'. Did you mean '{meant}'"):
+                uploader.upload(FILES, **words(hospital), **{spelt: "x"})
+
+
+def test_the_place_may_stand_behind_the_files_and_never_before_them(hospital: Hospital) -> None:
+    with hospital.connect() as uploader:
+        to = element(uploader, hospital).scan("4").resource("SEG")
+        assert uploader.upload(FILES, to).ok
+        with pytest.raises(InvalidIdentifierError, match="takes the place first, or by name"):
+            uploader.upload_file("a.nii", to)

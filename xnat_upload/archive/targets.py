@@ -124,6 +124,11 @@ def resource_in(accession: Accession, target: Target) -> Resource:
     return Resource(parent, labels[0])
 
 
+def is_place(thing: object) -> bool:
+    """Say whether a thing is a place of this library, or an element of pyxnat."""
+    return isinstance(thing, (Destination, Accession, Scan, Resource)) or is_element(thing)
+
+
 def _target_of_place(to: Any, *, server: str) -> Target:
     if isinstance(to, Destination):
         session = SessionName(hub_project_id=to.hub_project_id, project_id=to.project_id, accession_id=to.accession_id)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
@@ -33,12 +34,7 @@ if TYPE_CHECKING:
 
         resource_id: str | int | None
 
-    class Where(ResourceWords, total=False):
-        """Where files go, in words or as a place; `UploadRequest` explains them."""
-
-        to: Any
-
-    class UploadArguments(Where, total=False):
+    class UploadArguments(ResourceWords, total=False):
         """The keyword arguments of `Uploader.upload`; `UploadRequest` explains them."""
 
         net_id: str | None
@@ -52,7 +48,7 @@ if TYPE_CHECKING:
         resource_format: str | None
         resource_content: str | None
 
-    class UploadTexts(Where, total=False):
+    class UploadTexts(ResourceWords, total=False):
         """The same for who unpacks a dict of texts, of which a type checker cannot tell which key is which."""
 
         net_id: str | None
@@ -142,6 +138,23 @@ class UploadRequest:
     resource_content: str | None = None
 
 
+def request_of(files: Files, to: Any, arguments: Mapping[str, Any], *, call: str) -> UploadRequest:
+    """Make the request of a call's keyword arguments.
+
+    Raises
+    ------
+    TypeError
+        There is no such argument; the one that was probably meant is named.
+    """
+    known = inspect.signature(UploadRequest).parameters
+    for name in arguments:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1) or [each for each in known if each.startswith(f"{name}_")]
+            meant = f" Did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}.{meant}")
+    return UploadRequest(files=files, to=to, **arguments)
+
+
 @dataclass(frozen=True)
 class StagedRequest:
     """A request without a local fault: where to, which files, and how."""
@@ -155,7 +168,8 @@ class StagedRequest:
 def takes_upload_arguments(function: _Function) -> _Function:
     """Show the fields of `UploadRequest` as a function's keywords, to help() and to a notebook's completion."""
     own = [each for each in inspect.signature(function).parameters.values() if each.kind is not each.VAR_KEYWORD]
-    fields = [each for each in inspect.signature(UploadRequest).parameters.values() if each.name != "files"]
+    known = {each.name for each in own}
+    fields = [each for each in inspect.signature(UploadRequest).parameters.values() if each.name not in known]
     shown = inspect.Signature(
         [
             *(each for each in own if each.kind is not each.KEYWORD_ONLY),

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,8 @@ class Progress:
 
 
 Listener = Callable[[Progress], None]
+Shown: TypeAlias = "bool | Listener | None"
+"""A bar, none, a callable that is told, or (None) a bar where a person is looking."""
 
 
 class Meter:
