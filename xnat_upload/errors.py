@@ -31,6 +31,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from xnat_upload.cell_errors import ShownInCell
+
 _LONGEST_QUOTE = 160
 # What moves a terminal's cursor, begins an escape, or turns the direction of what stands beside it, and half
 # characters, which cannot be printed at all.
@@ -96,7 +98,7 @@ class CarriedReport(Protocol):
         """Give a pandas DataFrame with one row for each file."""
 
 
-class XnatUploadError(Exception):
+class XnatUploadError(ShownInCell, Exception):
     """Anything this package raises on purpose.
 
     Parameters
@@ -292,7 +294,7 @@ class IncompleteUploadError(XnatUploadError):
         return partial(type(self), report=self.report), self.args
 
 
-class UploadInterrupted(KeyboardInterrupt):
+class UploadInterrupted(ShownInCell, KeyboardInterrupt):
     """Ctrl-C while files travelled; a KeyboardInterrupt, so that it ends the program unless it is caught.
 
     Attributes

@@ -246,7 +246,7 @@ def _or_error(act: Callable[[], _Result]) -> _Result | XnatUploadError:
     try:
         return act()
     except XnatUploadError as error:
-        return error
+        return error.with_traceback(None)  # which is that of a thread
 
 
 async def in_thread(work: Callable[[], _Result]) -> _Result:

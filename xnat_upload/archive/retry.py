@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Generator
 
 import tenacity
 
-from xnat_upload.errors import ServerUnavailableError
+from xnat_upload.errors import ServerUnavailableError, XnatUploadError
 from xnat_upload.settings import TransferSettings
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def attempts(
         tenacity.stop_before_delay(settings.total_seconds),
         tenacity.stop_when_event_set(stopped),
     )
-    return tenacity.Retrying(
+    return _Attempts(
         retry=tenacity.retry_if_exception_type(ServerUnavailableError),
         stop=lambda state: ends(state) or nobody_is_there(state),
         wait=pause_seconds,
@@ -81,6 +82,16 @@ def attempts(
         before_sleep=say,
         reraise=True,
     )
+
+
+class _Attempts(tenacity.Retrying):
+    """Attempts of which the last error does not show the way that it took through the loop: forty lines of it."""
+
+    def __iter__(self) -> Generator[tenacity.AttemptManager, None, None]:
+        try:
+            yield from super().__iter__()
+        except XnatUploadError as error:
+            raise error.with_traceback(None) from error.__cause__
 
 
 def _error_of(state: tenacity.RetryCallState) -> ServerUnavailableError | None:

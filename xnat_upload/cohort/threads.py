@@ -239,7 +239,9 @@ def upload_manifest(
     report = CohortReport(files=foreman.outcomes, manifest=manifest, seconds=time.monotonic() - started)
     logger.info("Cohort of %d files: %s.", len(manifest), report.summary)
     if not whole:
-        raise UploadInterrupted(f"The cohort was interrupted: {report.summary}.", report=report)
+        raise UploadInterrupted(
+            f"The cohort was interrupted: {report.summary}. To finish, do the same with exist_ok='same'.", report=report
+        )
     return report
 
 

@@ -64,6 +64,8 @@ def conclude(
 def _raise(results: Sequence[ResourceResult], report: Report, *, several: bool) -> NoReturn:
     failed = [file for file in report.files if not file.ok]
     first_error = next((result.error for result in results if result.error), None)
+    if first_error is not None:
+        first_error.__traceback__ = None  # of a thread, which helps nobody
     if not several and first_error is not None:
         never_sent = all(file.attempts == 0 for file in report.files)
         outright = isinstance(first_error, PermissionDeniedError) and len(failed) == len(report.files)
