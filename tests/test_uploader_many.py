@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SandboxHospital
 from tests.hospital import Hospital
 from tests.sending import send
 from xnat_upload import (
@@ -21,6 +22,7 @@ from xnat_upload import (
     UnsafePathError,
     UploadRequest,
 )
+from xnat_upload.sandbox.faults import DropAfter, Fault, Refuse
 
 
 def test_the_async_upload_does_the_same_without_blocking_the_loop(hospital: Hospital, images: Path) -> None:
@@ -125,6 +127,16 @@ def test_progress_counts_bytes_and_files_up_to_their_totals(hospital: Hospital, 
         send(uploader, hospital, ["CT_small.dcm", "MR_small.dcm"], images, progress=seen.append)
     total = sum((images / name).stat().st_size for name in ("CT_small.dcm", "MR_small.dcm"))
     assert seen[-1] == Progress(files_done=2, files_total=2, bytes_sent=total, bytes_total=total)
+
+
+@pytest.mark.parametrize("fault", [Refuse(503, path="/files/", method="PUT"), DropAfter(path="/files/", method="PUT")])
+def test_a_request_that_is_sent_again_counts_once(fault: Fault, ward: SandboxHospital, images: Path) -> None:
+    seen: list[Progress] = []
+    with ward.sandbox.inject(fault), ward.connect() as uploader:
+        send(uploader, ward, ["CT_small.dcm", "MR_small.dcm"], images, progress=seen.append)
+    total = seen[-1].bytes_total
+    assert seen[-1] == Progress(files_done=2, files_total=2, bytes_sent=total, bytes_total=total)
+    assert [each.bytes_sent for each in seen].count(0) >= 1  # what was lost was taken back
 
 
 def test_a_progress_callback_that_fails_does_not_fail_the_upload(

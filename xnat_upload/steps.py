@@ -216,13 +216,13 @@ def carry_out(
             bytes_total=bytes_total,
             listener=listener,
         )
+        meter.add(failed=sum(len(plan.steps) for plan in plans if plan.refused))
         transferred = transfer(
             free,
             store_for=lambda plan: stores[plan.resource],
             settings=settings,
             stop=stop,
-            moved=meter.moved,
-            done=meter.done,
+            meter=meter,
         )
     sent = map(told_apart, transferred)
     results = [

@@ -242,6 +242,17 @@ def test_progress_counts_every_file_and_byte(ward: SandboxHospital, tmp_path: Pa
     assert seen[-1] == Progress(files_done=len(rows), files_total=len(rows), bytes_sent=total, bytes_total=total)
 
 
+def test_progress_does_not_call_done_what_was_not_stored(ward: SandboxHospital, tmp_path: Path) -> None:
+    rows = cohort(ward, tmp_path)
+    seen: list[Progress] = []
+    with ward.sandbox.inject(Refuse(403, "no right", path="/resources/", method="PUT", nth=1)), ward.connect() as up:
+        report = up.upload_cohort(rows, root=tmp_path, progress=seen.append)
+    missing = len(report.failed)
+    assert 0 < missing < len(rows)
+    assert (seen[-1].files_done, seen[-1].files_failed) == (len(rows) - missing, missing)
+    assert seen[-1].bytes_sent == sum(file.size_bytes for file in report.files if file.ok) < seen[-1].bytes_total
+
+
 def test_interrupting_stops_and_the_report_says_what_is_stored(ward: SandboxHospital, tmp_path: Path) -> None:
     rows = cohort(ward, tmp_path, sessions=8, files=1)
     pressed: list[Progress] = []

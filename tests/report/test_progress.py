@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import subprocess
 import sys
 import threading
 from types import SimpleNamespace
@@ -11,18 +12,18 @@ from types import SimpleNamespace
 import pytest
 
 from xnat_upload import Progress
-from xnat_upload.report.progress import Meter, shown
+from xnat_upload.report.progress import Meter, Share, shown
 
 
-def test_numbers_grow_to_their_totals_and_not_beyond() -> None:
+def test_what_is_sent_again_counts_once_and_numbers_stay_between_zero_and_their_totals() -> None:
     told: list[Progress] = []
-    meter = Meter(files_total=2, bytes_total=100, listener=told.append)
-    for size in (60, 30, 60, 100):  # the third is sent again after a broken line
-        meter.moved(size)
-    for files in (1, 1, 1):
-        meter.done(files)
-    assert [each.bytes_sent for each in told] == [60, 90, 100, 100, 100, 100, 100]
-    assert [each.files_done for each in told] == [0, 0, 0, 0, 1, 2, 2]
+    share = Share(Meter(files_total=2, bytes_total=100, listener=told.append))
+    for size in (60, 50, -110, 60, 50, -10):  # the line breaks; then what a zip adds is taken off
+        share.moved(size)
+    share.done(2)
+    share.settle(size_bytes=60, files=1, failed=1)
+    assert [each.bytes_sent for each in told] == [60, 100, 0, 60, 100, 100, 100, 60]
+    assert [(each.files_done, each.files_failed) for each in told[-2:]] == [(2, 0), (1, 1)]
     assert {(each.files_total, each.bytes_total) for each in told} == {(2, 100)}
 
 
@@ -39,7 +40,7 @@ def test_several_threads_lose_no_byte_and_tell_one_after_another() -> None:
 
     def move() -> None:
         for _ in range(1000):
-            meter.moved(1)
+            meter.add(size_bytes=1)
 
     threads = [threading.Thread(target=move) for _ in range(8)]
     for thread in threads:
@@ -58,9 +59,9 @@ def test_a_listener_that_fails_is_told_no_more_and_breaks_nothing(caplog: pytest
 
     meter = Meter(files_total=1, bytes_total=10, listener=fail)
     with caplog.at_level(logging.ERROR):
-        meter.moved(5)
-        meter.moved(5)
-        meter.done(1)
+        meter.add(size_bytes=5)
+        meter.add(size_bytes=5)
+        meter.add(files=1)
     assert len(calls) == 1
     assert "the upload goes on" in caplog.text
     assert "the window was closed" in caplog.text
@@ -71,13 +72,13 @@ def test_an_interruption_by_the_listener_is_not_swallowed() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Meter(files_total=1, bytes_total=1, listener=interrupt).moved(1)
+        Meter(files_total=1, bytes_total=1, listener=interrupt).add(size_bytes=1)
 
 
 def test_nobody_need_look() -> None:
     meter = Meter(files_total=1, bytes_total=1, listener=None)
-    meter.moved(1)
-    meter.done(1)
+    meter.add(size_bytes=1)
+    meter.add(files=1)
 
 
 def test_a_callable_is_the_listener_itself() -> None:
@@ -175,6 +176,40 @@ def test_a_bar_on_a_broken_standard_error_breaks_no_upload(
     monkeypatch.setattr(sys, "stderr", Broken(error))
     with shown(progress, bytes_total=10) as listener:
         meter = Meter(files_total=1, bytes_total=10, listener=listener)
-        meter.moved(10)
-        meter.done(1)
+        meter.add(size_bytes=10)
+        meter.add(files=1)
     assert caplog.records == []
+
+
+def test_log_lines_stand_above_the_bar_and_do_not_tear_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    handler = logging.StreamHandler(screen)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        with shown(None, bytes_total=10) as listener:
+            assert listener is not None
+            listener(Progress(files_done=1, files_total=2, bytes_sent=5, bytes_total=10, files_failed=1))
+            logging.getLogger("xnat_upload.archive.retry").warning("While sending files: status 503.")
+        assert handler in root.handlers
+    finally:
+        root.removeHandler(handler)
+    (line,) = [line for line in screen.getvalue().split("\n") if "503" in line]
+    assert line.split("\r")[-1] == "While sending files: status 503."
+    assert "1 of 2 files, 1 failed" in screen.getvalue()
+
+
+def test_without_ipywidgets_a_notebook_has_a_bar_of_text_and_no_warning() -> None:
+    code = (
+        "import sys, types, warnings; warnings.simplefilter('error')\n"
+        "sys.modules['ipywidgets'] = None\n"
+        "shell = types.SimpleNamespace(kernel=object(), config={'IPKernelApp': {}})\n"
+        "sys.modules['IPython'] = types.SimpleNamespace(get_ipython=lambda: shell)\n"
+        "from xnat_upload.report.progress import shown\n"
+        "with shown(None, bytes_total=10) as listener: print(listener is not None)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "True\n"
+    assert "Uploading" in ran.stderr
+    assert "Warning" not in ran.stderr

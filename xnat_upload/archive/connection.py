@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlencode
 
 from xnat_upload.archive import retry
 from xnat_upload.archive.answers import Answer, not_logged_in, refusal
@@ -268,16 +270,25 @@ class Connection:
             "verify": None if self._interface._http.verify is True else self._interface._http.verify,
         }
         call = getattr(self._interface, method.lower())
-        return exchange(
-            call,
-            path,
-            method=method,
-            url=url,
-            into=into,
-            at_most_bytes=at_most_bytes,
-            seconds=patience,
-            options=options,
-        )
+        started = time.monotonic()
+        # What is sent as headers and body is not told: it may be secret.
+        asked = f"{method} {url}{'?' * bool(params)}{urlencode(params or {})}"
+        try:
+            answer = exchange(
+                call,
+                path,
+                method=method,
+                url=url,
+                into=into,
+                at_most_bytes=at_most_bytes,
+                seconds=patience,
+                options=options,
+            )
+        except XnatUploadError as error:
+            logger.debug("%s: no answer after %.1f s: %s", asked, time.monotonic() - started, error)
+            raise
+        logger.debug("%s: %d in %.1f s, %d bytes", asked, answer.status, time.monotonic() - started, len(answer.body))
+        return answer
 
 
 def _turned_away(answer: Answer) -> bool:

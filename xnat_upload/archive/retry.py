@@ -61,7 +61,7 @@ def attempts(
         logger.info(
             "While %s: %s. Attempt %d follows in %.1f s; %.0f s have passed, and patience ends after %.0f s.",
             doing,
-            f"status {error.status}" if error and error.status else "no answer",
+            _reason(error),
             state.attempt_number + 1,
             state.upcoming_sleep,
             state.seconds_since_start or 0.0,
@@ -92,6 +92,15 @@ class _Attempts(tenacity.Retrying):
             yield from super().__iter__()
         except XnatUploadError as error:
             raise error.with_traceback(None) from error.__cause__
+
+
+def _reason(error: ServerUnavailableError | None) -> str:
+    """Say in a few words, without an address that could identify a patient, why it is tried again."""
+    if error is not None and error.status:
+        return f"status {error.status}"
+    if error is None or error.may_have_arrived:
+        return "no answer"
+    return "unknown host" if error.host_unknown else "no connection"
 
 
 def _error_of(state: tenacity.RetryCallState) -> ServerUnavailableError | None:

@@ -44,6 +44,11 @@ class FileResult(NamedTuple):
     attempts: int = 0
     seconds: float = 0.0
 
+    @property
+    def ok(self) -> bool:
+        """Whether the archive holds the file."""
+        return self.status not in (Status.FAILED.value, Status.NOT_SENT.value)
+
 
 @dataclass(frozen=True)
 class OpenedResource:

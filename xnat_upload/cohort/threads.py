@@ -11,7 +11,6 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -111,12 +110,12 @@ class _Uploading:
 class _Foreman:
     """Hands out the work of a manifest, and takes in what came of it."""
 
-    def __init__(self, manifest: Manifest, crew: Crew, *, server: str, settled: Callable[[int, int], None]) -> None:
+    def __init__(self, manifest: Manifest, crew: Crew, *, server: str, meter: Meter) -> None:
         self.outcomes = CohortOutcomes(manifest)
         self._manifest = manifest
         self._crew = crew
         self._server = server
-        self._settled = settled
+        self._meter = meter
         self._sessions = manifest.sessions()
         self._ready: deque[_Uploading] = deque()
         self._running: dict[Future[Any], _Opening | _Uploading] = {}
@@ -199,16 +198,18 @@ class _Foreman:
             results = (FileResult(Status.FAILED.value, lost),) * len(each.rows)
         for row, result in zip(each.rows, results, strict=True):
             self.outcomes.enter(row, result)
-        self._settle(each)
+        self._settle([row for row, result in zip(each.rows, results, strict=True) if result.ok], of=each)
 
     def _not_sent(self, resources: Any, reason: str) -> None:
         for each in resources:
             for row in each.rows:
                 self.outcomes.enter(row, FileResult(Status.NOT_SENT.value, reason))
-            self._settle(each)
+            self._settle([], of=each)
 
-    def _settle(self, each: ResourceRows) -> None:
-        self._settled(len(each.rows), self._manifest.bytes_of(each.rows))
+    def _settle(self, stored: list[int], *, of: ResourceRows) -> None:
+        self._meter.add(
+            size_bytes=self._manifest.bytes_of(stored), files=len(stored), failed=len(of.rows) - len(stored)
+        )
 
 
 def upload_manifest(
@@ -229,12 +230,7 @@ def upload_manifest(
     started = time.monotonic()
     with shown(progress, bytes_total=bytes_total) as listener:
         meter = Meter(files_total=len(manifest), bytes_total=bytes_total, listener=listener)
-
-        def settled(files: int, size_bytes: int) -> None:
-            meter.moved(size_bytes)
-            meter.done(files)
-
-        foreman = _Foreman(manifest, crew, server=server, settled=settled)
+        foreman = _Foreman(manifest, crew, server=server, meter=meter)
         whole = foreman.work()
     report = CohortReport(files=foreman.outcomes, manifest=manifest, seconds=time.monotonic() - started)
     logger.info("Cohort of %d files: %s.", len(manifest), report.summary)

@@ -173,16 +173,24 @@ class SentBody:
         self._body = body
         self._moved = moved
         self._stop = stop
+        self._left_bytes = 0
 
     def __len__(self) -> int:
         return len(self._body)
 
     def __iter__(self) -> Iterator[bytes]:
+        self.counts_as(0)  # it is sent anew where the session had ended
         for block in self._body:
             if self._stop.is_set():
                 raise Stopped
             yield block
+            self._left_bytes += len(block)
             self._moved(len(block))
+
+    def counts_as(self, size_bytes: int) -> None:
+        """Report how many bytes of it have arrived, in place of those that have left."""
+        self._moved(size_bytes - self._left_bytes)
+        self._left_bytes = size_bytes
 
 
 def _read_ahead(blocks: Generator[bytes, None, None]) -> Iterator[bytes]:

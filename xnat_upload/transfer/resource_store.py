@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 
 from xnat_upload.archive.client import Archive
 from xnat_upload.archive.listing import Listing
 from xnat_upload.archive.locks import Locks
+from xnat_upload.display.tables import readable_bytes
+from xnat_upload.local.source import AnyFile
 from xnat_upload.places.hierarchy import Scan
 from xnat_upload.planning.plan import Plan
 from xnat_upload.planning.step import Form, Shipment
 from xnat_upload.transfer.packing import SentBody, Stopped
+
+logger = logging.getLogger(__name__)
 
 
 class Creation:
@@ -55,6 +61,7 @@ class ResourceStore:
         self._plan = plan
         self._archive = archive
         self._creation = creation
+        self._files_sent = 0
 
     def hold(self) -> AbstractContextManager[None]:
         """Be the only writer of the resource in this process, while the context lasts."""
@@ -70,14 +77,38 @@ class ResourceStore:
         # A zip is extracted because of its name's ending, which needs no encoding; the name itself is not kept.
         plain = shipment.form is Form.PLAIN
         segment = shipment.steps[0].file.name if plain else f"xnat-upload-{secrets.token_hex(8)}.zip"
-        return self._archive.put(
-            self._plan.resource,
-            segment,
-            body,
-            content_type=content_type,
-            extract=not plain,
-            overwrite=overwrite,
-            reason=self._plan.treatment.reason,
+        started = time.monotonic()
+        try:
+            refused = self._archive.put(
+                self._plan.resource,
+                segment,
+                body,
+                content_type=content_type,
+                extract=not plain,
+                overwrite=overwrite,
+                reason=self._plan.treatment.reason,
+            )
+        except BaseException:
+            body.counts_as(0)
+            raise
+        taken = [step.file for step in shipment.steps if step.file.name not in refused]
+        body.counts_as(sum(file.size_bytes for file in taken))
+        self._log(taken, seconds=time.monotonic() - started)
+        return refused
+
+    def _log(self, taken: Sequence[AnyFile], *, seconds: float) -> None:
+        """Say what one request brought; which files they are is nothing for every reader of a log."""
+        to, size_bytes = self._plan.resource.destination, sum(file.size_bytes for file in taken)
+        self._files_sent += len(taken)
+        logger.info(
+            "%s of %s: %d of %d files sent; %s in %.1f s, %s/s.",
+            to.resource_id,
+            to.scan_words,
+            self._files_sent,
+            len(self._plan.files_to_send),
+            readable_bytes(size_bytes),
+            seconds,
+            readable_bytes(size_bytes / max(seconds, 0.001)),
         )
 
     def listing(self) -> Listing:

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from xnat_upload.planning.plan import Plan
 from xnat_upload.report.outcome import ResourceResult
+from xnat_upload.report.progress import Meter, Share
 from xnat_upload.settings import TransferSettings
 from xnat_upload.transfer.writer import Carrier, Store
 
@@ -21,8 +22,7 @@ def transfer(
     store_for: Callable[[Plan], Store],
     settings: TransferSettings,
     stop: threading.Event,
-    moved: Callable[[int], None] = lambda _: None,
-    done: Callable[[int], None] = lambda _: None,
+    meter: Meter | None = None,
     resumed: bool = False,
 ) -> list[ResourceResult]:
     """Carry out plans for different resources and say what became of each, in their order.
@@ -37,8 +37,8 @@ def transfer(
         Workers, attempts and pauses.
     stop : threading.Event
         Once set, by another thread or here on Ctrl-C, nothing more is sent; what was sent is still verified.
-    moved, done : callable
-        Told of bytes that have left and of files that are settled; called from several threads.
+    meter : Meter, optional
+        Is told of bytes and files.
     resumed : bool
         Somebody began with these very plans and was lost: what became of each request is looked up before it is sent.
 
@@ -48,21 +48,47 @@ def transfer(
         One for each plan, also when `stop` was set. An error of one resource is in its result and stops no other.
     """
     with ThreadPoolExecutor(max_workers=settings.workers, thread_name_prefix="xnat-upload") as pool:
+        shares = [Share(meter or Meter(files_total=0, bytes_total=0, listener=None)) for _ in plans]
         carriers = [
-            Carrier(plan, store_for(plan), settings=settings, stop=stop, moved=moved, done=done, resumed=resumed)
-            for plan in plans
+            Carrier(
+                plan,
+                store_for(plan),
+                settings=settings,
+                stop=stop,
+                moved=share.moved,
+                done=share.done,
+                resumed=resumed,
+            )
+            for plan, share in zip(plans, shares, strict=True)
         ]
+
+        def carry_out(position: int) -> ResourceResult:
+            result = carriers[position].carry_out()
+            _settle(shares[position], plans[position], result)
+            return result
+
         running: list[Future[ResourceResult]] = []
         try:
-            for carrier in carriers:
-                running.append(pool.submit(carrier.carry_out))
+            for position in range(len(carriers)):
+                running.append(pool.submit(carry_out, position))
             wait(running)
         except BaseException as interruption:
             stop.set()
             logger.warning("Interrupted: nothing more is sent; what was sent is verified now.")
             # Those that were not begun say so themselves.
-            running += [pool.submit(carrier.carry_out) for carrier in carriers[len(running) :]]
+            running += [pool.submit(carry_out, position) for position in range(len(running), len(carriers))]
             wait(running)
             if not isinstance(interruption, KeyboardInterrupt):
                 raise
     return [future.result() for future in running]
+
+
+def _settle(share: Share, plan: Plan, result: ResourceResult) -> None:
+    """Let progress show what became of the files that had to travel, however often they did."""
+    travelling = {file.name for file in plan.files_to_send}
+    stored = [outcome for outcome in result.outcomes if outcome.ok and outcome.name in travelling]
+    share.settle(
+        size_bytes=sum(outcome.size_bytes for outcome in stored),
+        files=len(stored),
+        failed=sum(not outcome.ok for outcome in result.outcomes),
+    )
