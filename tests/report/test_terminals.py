@@ -82,3 +82,18 @@ def test_the_message_of_an_error_is_harmless(kind: type[ServerError]) -> None:
     error = kind(EVIL)
     assert not harmful(str(error))
     assert str(error).startswith("a\\x1b[2J")
+
+
+def test_columns_stand_under_one_another_whatever_takes_the_width() -> None:
+    """A terminal gives two columns to some characters, and none to those that stand on another."""
+    lines = aligned(
+        ("file", "reason"), [("日本.nii", "X"), ("e\u0301.nii", "X"), ("1.50", "X"), ("  led", "X"), ("", "X")]
+    )
+    assert lines == [
+        "file      reason",
+        "日本.nii  X",
+        "e\u0301.nii     X",
+        "1.50      X",
+        "  led     X",
+        "          X",
+    ]

@@ -72,7 +72,9 @@ def shown_first(wrong: Sequence[int], total: int, *, longest: int = LONGEST_TABL
 
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> list[str]:
-    """Align cells in columns, those in `right` to the right; the last column is left as it is.
+    """Align cells in columns as they stand on a terminal, where some characters are two columns wide and some none.
+
+    Columns in `right` are aligned to the right.
 
     Examples
     --------
@@ -81,14 +83,12 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Coll
         9  a
     12345  b
     """
+    import tabulate  # with its tables of how wide characters are; no program needs them before it shows something
+
+    # As a row of its own, since a heading beside rows would get two more spaces.
     table = [tuple(printable(cell) for cell in row) for row in (header, *rows)]
-    widths = [max(len(row[column]) for row in table) for column in range(len(header) - 1)]
-    return [
-        "  ".join(
-            [
-                *(f"{row[i]:>{width}}" if i in right else f"{row[i]:<{width}}" for i, width in enumerate(widths)),
-                row[-1],
-            ]
-        )
-        for row in table
-    ]
+    alignments = ["right" if column in right else "left" for column in range(len(header))]
+    shown: str = tabulate.tabulate(
+        table, tablefmt="plain", disable_numparse=True, preserve_whitespace=True, colalign=alignments
+    )
+    return shown.splitlines()
