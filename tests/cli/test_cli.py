@@ -17,6 +17,7 @@ import requests
 
 from tests.cohort.manifests import cohort, stored
 from tests.conftest import SandboxHospital
+from xnat_upload.cli.exit_status import ExitStatus
 from xnat_upload.cli.main import run
 from xnat_upload.sandbox.faults import Refuse
 
@@ -73,14 +74,14 @@ def test_put_again_fails_with_one_sentence_and_succeeds_with_exist_ok(
 ) -> None:
     assert run(["put", "a.nii", *place(logged_in)]) == 0
     capfd.readouterr()
-    assert run(["put", "a.nii", *place(logged_in)]) == 1
+    assert run(["put", "a.nii", *place(logged_in)]) == ExitStatus.CONFLICT
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("Error: 'a.nii' is in resource 'SEG'")
     assert "With --resume," in err
     assert "with --exist-ok, others are replaced" in err
     assert len(err.splitlines()) == 1
-    assert run(["put", "a.nii", *place(logged_in), "--json"]) == 1
+    assert run(["put", "a.nii", *place(logged_in), "--json"]) == ExitStatus.CONFLICT
     out, err = capfd.readouterr()
     document = json.loads(out)
     assert (document["names"], document["files"]) == (["a.nii"], [])
@@ -105,7 +106,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(
     assert "1 file to send (10 bytes) in 1 request" in capfd.readouterr().out
     assert {request.method for request in logged_in.sandbox.requests} <= {"GET", "HEAD", "DELETE"}
     logged_in.put("4", "SEG", "a.nii", b"theirs")
-    assert run(["put", "a.nii", *place(logged_in), "--dry-run"]) == 1
+    assert run(["put", "a.nii", *place(logged_in), "--dry-run"]) == ExitStatus.CONFLICT
     assert "1 refused" in capfd.readouterr().out
 
 
@@ -129,7 +130,12 @@ def test_json_is_one_document_also_when_not_all_is_stored(
         (["put", "a.nii", "--scan", "ALL"], "'ALL'"),
         (["put", "a.nii", "--net", "n"], "--net needs --images-dir"),
         (["put", "a.nii", "--images-dir", "."], "--images-dir is for --net only"),
-        (["put", "a.nii", "--dry-run", "--json"], "--json prints a report"),
+        (["put", "a.nii", "--no-scan"], "Name the scan by --scan, or say --no-scan"),
+        (["put", "a.nii", "--project-id", "P"], "Choose one"),
+        (["put", "a.nii", "b.nii", "--name", "c.nii"], "--name is for one file"),
+        (["put", "a.nii", "--log-file", "nowhere/log"], "--log-file nowhere/log cannot be written"),
+        (["put", "a.nii", "--report", "nowhere/r.csv"], "--report nowhere"),
+        (["ls", "--accession", "A"], "Name the project"),
         (["put", "a.nii", "--server", "ftp://x"], "server address"),
         (["put", "a.nii", "--password", "x"], "No such option"),
         (["put"], "Missing argument"),
@@ -200,7 +206,7 @@ def test_a_person_at_a_terminal_is_asked_for_what_is_missing(logged_in: SandboxH
 
 
 def test_debug_shows_the_traceback(logged_in: SandboxHospital, capfd: pytest.CaptureFixture[str]) -> None:
-    assert run(["put", "a.nii", *place(logged_in, accession="GONE"), "--debug"]) == 1
+    assert run(["put", "a.nii", *place(logged_in, accession="GONE"), "--debug"]) == ExitStatus.NOT_FOUND
     err = capfd.readouterr().err
     assert "Traceback" in err
     assert err.splitlines()[-1].startswith("Error: Accession 'GONE' is not in project")
@@ -217,7 +223,7 @@ def test_a_cohort_prints_its_report_and_writes_the_manifest_with_its_results(
         writer.writeheader()
         writer.writerows(rows)
     assert run(["cohort", "cohort.csv", "--dry-run"]) == 0
-    assert capfd.readouterr().out.startswith("8 files for 4 resources of 2 sessions; no fault")
+    assert capfd.readouterr().out.startswith("8 files for 4 resources: 8 to send, 0 to replace")
     with logged_in.sandbox.inject(Refuse(403, "no right", path="ACC|/resources/SEG$", method="PUT", nth=1)):
         assert run(["cohort", "cohort.csv", "--report", "stored.csv", "--workers", "1"]) == 1
     assert "6 stored, 2 not sent" in capfd.readouterr().out
@@ -254,15 +260,15 @@ def test_check_says_what_would_stop_an_upload(
     assert "version    1.8" in out
     assert f"project    {logged_in.project_id}, as Owners" in out
     assert "xnat:ctSessionData with 1 scan\n" in out
-    assert run(["check", "--hub-project", "nowhere"]) == 1
+    assert run(["check", "--hub-project", "nowhere"]) == ExitStatus.NOT_FOUND
     assert "obstacle   No project with the secondary ID 'nowhere'" in capfd.readouterr().out
-    assert run([*question[:-1], "GONE"]) == 1
+    assert run([*question[:-1], "GONE"]) == ExitStatus.NOT_FOUND
     assert "obstacle   Accession 'GONE'" in capfd.readouterr().out
     logged_in.sandbox.add_user("reader", "r")
     logged_in.sandbox.add_member(logged_in.project_id, "reader", role="collaborator")
     monkeypatch.setenv("XNAT_USER", "reader")
     monkeypatch.setenv("XNAT_PASS", "r")
-    assert run(question) == 1
+    assert run(question) == ExitStatus.NOT_PERMITTED
     assert "who may read it and not edit it" in capfd.readouterr().out
     logged_in.sandbox.add_member(logged_in.project_id, "reader", role="member")
     assert run(question) == 0
@@ -315,11 +321,11 @@ def test_the_sandbox_starts_with_its_own_options_and_stops_with_its_own_status(t
     process.stdout.close()
 
 
-@pytest.mark.parametrize("command", [[], ["put"], ["cohort"], ["check"]])
+@pytest.mark.parametrize("command", [[], ["put"], ["cohort"], ["check"], ["ls"]])
 def test_help_has_an_example(command: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     assert run([*command, "--help"]) == 0
     out = capfd.readouterr().out
-    assert ("Example: xnat-upload" if command else "Exit status: 0 all is stored") in out
+    assert ("Example: xnat-upload" if command else "Exit status:") in out
     assert "assword" not in out.replace("XNAT_PASS", "")
 
 
@@ -358,5 +364,5 @@ def test_a_password_is_never_an_argument_and_never_printed(
         monkeypatch.setenv(name, value)
     assert run(["put", "a.nii", *place(logged_in), "--json"]) == 0
     assert run(["check", "--debug"]) == 0
-    assert run(["put", "a.nii", *place(logged_in), "--debug"]) == 1
+    assert run(["put", "a.nii", *place(logged_in), "--debug"]) == ExitStatus.CONFLICT
     assert "s3cret-word" not in "".join(capfd.readouterr())

@@ -1,30 +1,33 @@
-"""The commands of ``xnat-upload``, their options and their help."""
+"""The commands of ``xnat-upload``, and their help."""
 
 from __future__ import annotations
 
-import logging
+import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from xnat_upload.archive.credentials import find_credentials
-from xnat_upload.cohort.manifest import Manifest
-from xnat_upload.errors import AuthenticationError, CarriedReport, MissingDependencyError, UploadInterrupted
-from xnat_upload.planning.treatment import ExistOk
+from xnat_upload.cli import options
+from xnat_upload.cli.exit_status import ExitStatus, table
+from xnat_upload.cli.options import Asked
+from xnat_upload.cli.output import Output
+from xnat_upload.errors import AuthenticationError, MissingDependencyError
+from xnat_upload.local.ignoring import DEFAULT_IGNORE
+from xnat_upload.planning.request import UploadRequest
 from xnat_upload.settings import TransferSettings
+from xnat_upload.steps import stage_files, understand
 from xnat_upload.uploader import Uploader
 
 if TYPE_CHECKING:
+    from xnat_upload.archive.readiness import Readiness
+    from xnat_upload.places.hierarchy import Accession
     from xnat_upload.report.report import Report
 
-NOT_ALL = 1
-
-_Command: TypeAlias = Callable[..., int]
-_Decorator: TypeAlias = Callable[[_Command], _Command]
+__all__ = ["Asked", "commands"]
 
 _LOGIN = """
 Credentials come from XNAT_HOST, XNAT_USER and XNAT_PASS, or from ~/.netrc, never from an argument; on a terminal you
@@ -33,48 +36,12 @@ are asked for what is missing.
 
 
 @click.group(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit status: 0 all is stored, 1 some is not, 2 wrong use, 3 not logged in.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    epilog=f"\b\nExit status:\n{table()}",
 )
 @click.version_option(package_name="xnat-upload")
 def commands() -> None:
     """Put image files into XNAT; what is called stored is stored."""
-
-
-def _options(*options: _Decorator) -> _Decorator:
-    """Make one decorator of several options."""
-
-    def decorate(command: _Command) -> _Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-_server_option = click.option("--server", metavar="URL", help="Address of the XNAT; else XNAT_HOST.")
-_debug_option = click.option("--debug", is_flag=True, help="Show log and traceback.")
-_common = _options(
-    click.option("--exist-ok", is_flag=True, help="Skip files that are stored already, and replace what differs."),
-    click.option("--resume", is_flag=True, help="Skip files that are stored already, and refuse what differs."),
-    click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing."),
-    click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
-    _server_option,
-    _debug_option,
-)
-_place = _options(
-    click.option("--hub-project", required=True, metavar="ID", help="The hub's ID of the project (its secondary ID)."),
-    click.option("--accession", required=True, metavar="ID", help="Label of the session."),
-    click.option("--scan", required=True, metavar="ID", help="The scan; it is created if it is missing."),
-    click.option("--resource", required=True, metavar="LABEL", help="The resource, such as NIFTI or SEG."),
-    click.option("--scan-type", metavar="TYPE", help="Type of a new scan, such as xnat:segScanData."),
-)
-_source = _options(
-    click.option("--root", type=click.Path(path_type=Path), help="Files are relative to it. [default: .]"),
-    click.option("--net", metavar="ID", help="Files are relative to IMAGES_DIR/ID/upload."),
-    click.option("--images-dir", type=click.Path(path_type=Path), help="Directory of all nets, for --net."),
-    click.option("--keep-paths", is_flag=True, help="Keep the files' folders in their names."),
-)
 
 
 @commands.command(
@@ -83,101 +50,113 @@ _source = _options(
     epilog="Example: xnat-upload put seg.nii.gz --hub-project 3fa85f64 --accession FAK09131796 --scan 4 --resource SEG",
 )
 @click.argument("files", nargs=-1, required=True)
-@_place
-@_source
-@_common
+@options.place
+@options.source
+@options.writing
+@options.telling
 def put(
     files: tuple[str, ...],
-    hub_project: str,
+    hub_project: str | None,
+    project_id: str | None,
     accession: str,
-    scan: str,
+    scan: str | None,
+    no_scan: bool,
     resource: str,
     scan_type: str | None,
     root: Path | None,
     net: str | None,
     images_dir: Path | None,
     keep_paths: bool,
+    name: str | None,
+    include: tuple[str, ...],
+    ignore: tuple[str, ...],
     exist_ok: bool,
     resume: bool,
+    reason: str | None,
     dry_run: bool,
-    as_json: bool,
     server: str | None,
-    debug: bool,
+    output: Output,
 ) -> int:
     """Upload into one resource."""
+    options.check_project(hub_project, project_id)
     if net is not None and (root is not None or images_dir is None):
         raise click.UsageError("--net needs --images-dir, and takes the place of --root.")
     if images_dir is not None and net is None:
         raise click.UsageError("--images-dir is for --net only.")
-    _begin(dry_run=dry_run, as_json=as_json, debug=debug)
+    if name is not None and len(files) > 1:
+        raise click.UsageError("--name is for one file.")
+    asked: dict[str, Any] = {
+        "hub_project_id": hub_project,
+        "project_id": project_id,
+        "accession_id": accession,
+        "scan_id": options.scan_of(scan, no_scan=no_scan),
+        "resource_id": resource,
+        "scan_type": scan_type,
+        "net_id": net,
+        "root": None if net is not None else root or Path(),
+        "keep_paths": keep_paths,
+        "include": include or None,
+        "ignore": (*DEFAULT_IGNORE, *ignore),
+        "exist_ok": options.exist_ok_of(exist_ok, resume=resume),
+        "reason": reason,
+    }
+    named = files if name is None else {name: files[0]}
+    # What is wrong here is found before anything is asked.
+    request = UploadRequest(files=named, **asked)
+    stage_files(request, *understand(request, reason=None, server=""), images_dir=images_dir)
     with _connected(server, images_dir=images_dir) as uploader:
-        plan = uploader.plan(
-            files,
-            hub_project_id=hub_project,
-            accession_id=accession,
-            scan_id=scan,
-            resource_id=resource,
-            scan_type=scan_type,
-            net_id=net,
-            root=None if net is not None else root or Path(),
-            keep_paths=keep_paths,
-            exist_ok=_exist_ok(exist_ok, resume=resume),
-        )
+        plan = uploader.plan(named, **asked)
         if dry_run:
-            click.echo(str(plan))
-            return NOT_ALL if plan.refused else 0
-        return _tell(uploader.run(plan), as_json=as_json)
+            output.tell(str(plan), plan.to_json())
+            return ExitStatus.CONFLICT if plan.refused else ExitStatus.DONE
+        return output.conclude(uploader.run(plan, progress=output.shows_progress))
 
 
 @commands.command(
     short_help="Put all files that a CSV or Parquet file names.",
-    help="Put all files that MANIFEST names, a CSV or Parquet file with the columns hub_project_id, accession_id, "
-    "scan_id, resource_id, file and perhaps scan_type.\n" + _LOGIN,
+    help="Put all files that MANIFEST names, a CSV or Parquet file with the columns hub_project_id or project_id, "
+    "accession_id, scan_id, resource_id, file, and perhaps scan_type and name.\n" + _LOGIN,
     epilog="Example: xnat-upload cohort cohort.csv --root /data/segmentations --report stored.csv",
 )
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option(
     "--root", type=click.Path(path_type=Path), help="Files are relative to it. [default: where MANIFEST lies]"
 )
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the manifest with its results here, as CSV.",
-)
 @click.option("--workers", type=click.IntRange(1, 64), help="Resources written at the same time. [default: 4]")
 @click.option("--scheduler", metavar="ADDRESS", help="Spread the work over this dask cluster, such as tcp://host:8786.")
-@_common
+@options.writing
+@options.telling
 def cohort(
     manifest: Path,
     root: Path | None,
-    report: Path | None,
+    workers: int | None,
     scheduler: str | None,
     exist_ok: bool,
     resume: bool,
+    reason: str | None,
     dry_run: bool,
-    as_json: bool,
-    workers: int | None,
     server: str | None,
-    debug: bool,
+    output: Output,
 ) -> int:
     """Upload a manifest."""
-    _begin(dry_run=dry_run, as_json=as_json, debug=debug)
+    from xnat_upload.cli.cohort_plan import plan_cohort
+    from xnat_upload.cohort.manifest import Manifest
+
     root = manifest.parent if root is None else root
-    if dry_run:
-        click.echo(_described(Manifest(manifest, root=root)))
-        return 0
-    if report is not None and not report.absolute().parent.is_dir():
-        raise click.UsageError(f"The directory of --report {report} does not exist.")
+    treated = options.exist_ok_of(exist_ok, resume=resume)
+    rows = Manifest(manifest, root=root)  # what is wrong here is found before anything is asked
     with _connected(server, workers=workers) as uploader:
-        try:
-            found: Report = _run_cohort(
-                uploader, manifest, root=root, exist_ok=_exist_ok(exist_ok, resume=resume), scheduler=scheduler
-            )
-        except UploadInterrupted as interruption:
-            _write(interruption.report, report)
-            raise
-    status = _tell(found, as_json=as_json)
-    return status if _write(found, report) else NOT_ALL
+        if dry_run:
+            plan = plan_cohort(rows, uploader, root=root, exist_ok=treated, reason=reason)
+            output.tell(str(plan), plan.to_json())
+            return plan.status
+        more: dict[str, Any] = {
+            "root": root,
+            "exist_ok": treated,
+            "reason": reason,
+            "progress": output.shows_progress,
+        }
+        return output.conclude(_run_cohort(uploader, manifest, scheduler=scheduler, **more))
 
 
 @commands.command(
@@ -186,19 +165,42 @@ def cohort(
     "project.\n" + _LOGIN,
     epilog="Example: xnat-upload check --hub-project 3fa85f64 --accession FAK09131796",
 )
-@click.option("--hub-project", metavar="ID", help="The hub's ID of the project (its secondary ID).")
+@options.project
 @click.option("--accession", metavar="ID", help="Label of a session of that project.")
-@_server_option
-@_debug_option
-def check(hub_project: str | None, accession: str | None, server: str | None, debug: bool) -> int:
+@options.telling
+def check(
+    hub_project: str | None, project_id: str | None, accession: str | None, server: str | None, output: Output
+) -> int:
     """Say what would stop an upload."""
-    if accession is not None and hub_project is None:
-        raise click.UsageError("--accession needs --hub-project.")
-    _begin(debug=debug)
+    options.check_project(hub_project, project_id, needed=False)
+    named = hub_project is not None or project_id is not None
+    if accession is not None and not named:
+        raise click.UsageError("--accession needs --hub-project or --project-id.")
     with _connected(server) as uploader:
-        readiness = uploader.check(hub_project, accession)
-    click.echo(str(readiness))
-    return 0 if readiness.ok else NOT_ALL
+        found = uploader.check(hub_project, accession, project_id=project_id)
+    output.tell(str(found), _json(_readiness(found)))
+    if found.ok:
+        return ExitStatus.DONE
+    missing = (named and not found.project_id) or (accession is not None and found.accession is None)
+    return ExitStatus.NOT_FOUND if missing else ExitStatus.NOT_PERMITTED
+
+
+@commands.command(
+    short_help="List the scans and resources of a session.",
+    help="List the scans of a session, and the resources of each and of the session itself.\n" + _LOGIN,
+    epilog="Example: xnat-upload ls --hub-project 3fa85f64 --accession FAK09131796",
+)
+@options.project
+@click.option("--accession", required=True, metavar="ID", help="Label of the session.")
+@options.telling
+def ls(hub_project: str | None, project_id: str | None, accession: str, server: str | None, output: Output) -> int:
+    """List what a session holds."""
+    options.check_project(hub_project, project_id)
+    with _connected(server) as uploader:
+        found = uploader.locate(accession, hub_project_id=hub_project, project_id=project_id)
+    own = ", ".join(resource.label for resource in found.resources) or "none"
+    output.tell(f"{found.scans}\nResources of the session itself: {own}", _json(_session(found)))
+    return ExitStatus.DONE
 
 
 @commands.command(
@@ -214,12 +216,6 @@ def sandbox(arguments: tuple[str, ...]) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "xnat_upload.sandbox", *arguments])  # noqa: S606
 
 
-def _exist_ok(exist_ok: bool, *, resume: bool) -> ExistOk:
-    if exist_ok and resume:
-        raise click.UsageError("--exist-ok replaces what differs, and --resume refuses it. Choose one.")
-    return "same" if resume else exist_ok
-
-
 def _connected(server: str | None, *, images_dir: Path | None = None, workers: int | None = None) -> Uploader:
     settings = TransferSettings() if workers is None else TransferSettings(workers=workers)
     user = password = None
@@ -228,14 +224,18 @@ def _connected(server: str | None, *, images_dir: Path | None = None, workers: i
     except AuthenticationError as error:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise
-        user = click.prompt(f"User at {error.url}", default=os.environ.get("XNAT_USER"), err=True)
-        password = click.prompt("Password", hide_input=True, err=True)
+        try:
+            user = click.prompt(f"User at {error.url}", default=os.environ.get("XNAT_USER"), err=True)
+            password = click.prompt("Password", hide_input=True, err=True)
+        except click.Abort:  # Ctrl-D, or Ctrl-C: nothing was begun
+            click.echo(err=True)
+            raise click.exceptions.Exit(ExitStatus.NOT_LOGGED_IN) from None
     return Uploader.connect(server, user=user, password=password, images_dir=images_dir, settings=settings)
 
 
-def _run_cohort(uploader: Uploader, manifest: Path, *, root: Path, exist_ok: ExistOk, scheduler: str | None) -> Report:
+def _run_cohort(uploader: Uploader, manifest: Path, *, scheduler: str | None, **more: Any) -> Report:
     if scheduler is None:
-        return uploader.upload_cohort(manifest, root=root, exist_ok=exist_ok)
+        return uploader.upload_cohort(manifest, **more)
     try:
         import distributed
     except ImportError:
@@ -245,36 +245,43 @@ def _run_cohort(uploader: Uploader, manifest: Path, *, root: Path, exist_ok: Exi
     except (OSError, ValueError) as error:
         raise click.UsageError(f"No dask scheduler answers at {scheduler}: {error}") from error
     with client:
-        return uploader.upload_cohort(manifest, root=root, exist_ok=exist_ok, client=client)
+        return uploader.upload_cohort(manifest, client=client, **more)
 
 
-def _described(manifest: Manifest) -> str:
-    sessions = list(manifest.sessions())
-    resources = sum(len(session.resources) for session in sessions)
-    return (
-        f"{len(manifest)} files for {resources} resources of {len(sessions)} sessions; no fault was found in the rows "
-        "and files. The archive was not asked."
-    )
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=2)
 
 
-def _tell(report: Report, *, as_json: bool) -> int:
-    click.echo(report.to_json() if as_json else str(report))
-    return 0 if report.ok else NOT_ALL
+def _readiness(found: Readiness) -> dict[str, Any]:
+    return {
+        "ok": found.ok,
+        "server": found.server,
+        "user": found.user,
+        "version": found.version,
+        "generation": found.generation,
+        "project_id": found.project_id,
+        "role": found.role,
+        "accession": None if found.accession is None else _session(found.accession),
+        "obstacles": list(found.obstacles),
+        "doubts": list(found.doubts),
+    }
 
 
-def _write(report: CarriedReport, path: Path | None) -> bool:
-    """Write a report where that was asked for; if it cannot be, say so, for what it tells is done all the same."""
-    try:
-        if path is not None:
-            path.write_text(report.to_csv(), encoding="utf-8", newline="")
-    except OSError as error:
-        click.echo(f"Error: The report could not be written to {path}: {error.strerror}.", err=True)
-        return False
-    return True
-
-
-def _begin(*, debug: bool, dry_run: bool = False, as_json: bool = False) -> None:
-    if dry_run and as_json:
-        raise click.UsageError("--json prints a report, and --dry-run makes none.")
-    if debug:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+def _session(found: Accession) -> dict[str, Any]:
+    return {
+        "project_id": found.project_id,
+        "accession_id": found.label,
+        "experiment_id": found.experiment_id,
+        "session_type": found.session_type,
+        "scans": [
+            {
+                "scan_id": scan.scan_id,
+                "data_type": scan.data_type,
+                "type": scan.type,
+                "description": scan.description,
+                "resources": [resource.label for resource in scan.resources],
+            }
+            for scan in found.scans
+        ],
+        "resources": [resource.label for resource in found.resources],
+    }

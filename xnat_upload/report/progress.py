@@ -130,14 +130,16 @@ def shown(progress: bool | Listener | None, *, bytes_total: int) -> Iterator[Lis
         terminal = _Terminal(sys.stderr)
         loggers = _loggers_of_the_console()
         with (
-            logging_redirect_tqdm(loggers, tqdm_class=tqdm),
+            logging_redirect_tqdm(list(loggers), tqdm_class=tqdm),
             tqdm(
                 total=bytes_total, unit="B", unit_scale=True, unit_divisor=1024, desc="Uploading", file=terminal
             ) as bar,
         ):
-            for handler in (logger.handlers[-1] for logger in loggers):  # those that tqdm has put there
-                if isinstance(handler, logging.StreamHandler):
-                    handler.stream = _Terminal(handler.stream)
+            for logger, level in loggers.items():
+                above_bar = logger.handlers[-1]  # which tqdm has put there
+                above_bar.setLevel(level)
+                if isinstance(above_bar, logging.StreamHandler):
+                    above_bar.stream = _Terminal(above_bar.stream)
 
             def advance(now: Progress) -> None:
                 failed = f", {now.files_failed} failed" if now.files_failed else ""
@@ -160,10 +162,17 @@ def _bar_class() -> Any:
     return tqdm
 
 
-def _loggers_of_the_console() -> list[logging.Logger]:
-    """Give those whose lines would tear the bar, and are written above it instead."""
-    ours = [logging.getLogger(), logging.getLogger("xnat_upload")]
-    return [each for each in ours if each.handlers] or ours[:1]
+def _loggers_of_the_console() -> dict[logging.Logger, int]:
+    """Give those whose lines would tear the bar and are written above it instead, and from which level on."""
+    root, ours = logging.getLogger(), logging.getLogger("xnat_upload")
+    console = (sys.stdout, sys.stderr)
+    levels = {
+        logger: [h.level for h in logger.handlers if isinstance(h, logging.StreamHandler) and h.stream in console]
+        for logger in (root, ours)
+    }
+    if not (root.handlers or ours.handlers):
+        return {root: logging.WARNING}  # as Python does where nobody has set up a log
+    return {logger: min(found) for logger, found in levels.items() if found}
 
 
 class _Terminal:
