@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,6 +138,19 @@ def test_a_request_that_is_sent_again_counts_once(fault: Fault, ward: SandboxHos
     total = seen[-1].bytes_total
     assert seen[-1] == Progress(files_done=2, files_total=2, bytes_sent=total, bytes_total=total)
     assert [each.bytes_sent for each in seen].count(0) >= 1  # what was lost was taken back
+
+
+def test_what_could_not_be_planned_is_counted_as_failed(ward: SandboxHospital, images: Path) -> None:
+    seen: list[Progress] = []
+    where: dict[str, Any] = {"hub_project_id": ward.hub_project_id, "scan_id": "4", "resource_id": "SEG"}
+    requests = [
+        UploadRequest(files=images / "CT_small.dcm", accession_id=ward.accession_id, **where),
+        UploadRequest(files=images / "MR_small.dcm", accession_id="GONE", **where),
+        UploadRequest(files=images / "missing.dcm", accession_id=ward.accession_id, **where),
+    ]
+    with ward.connect() as uploader, pytest.raises(IncompleteUploadError):
+        uploader.upload_many(requests, progress=seen.append)
+    assert (seen[-1].files_done, seen[-1].files_total, seen[-1].files_failed) == (1, 1, 2)
 
 
 def test_a_progress_callback_that_fails_does_not_fail_the_upload(

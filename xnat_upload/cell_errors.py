@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-_BOLD_RED, _PLAIN = "\x1b[1;31m", "\x1b[0m"  # which a notebook draws in colours of its own, light or dark
+_BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"  # and no colour: red cannot be read on the ground of a dark notebook's errors
 
 
 class ShownInCell(BaseException):
@@ -19,7 +19,7 @@ class ShownInCell(BaseException):
         self._was_shown = True
         report = getattr(self, "report", None)
         return [
-            f"{_BOLD_RED}{type(self).__name__}{_PLAIN}: {self}",
+            f"{_BOLD}{type(self).__name__}{_PLAIN}: {self}",
             *([] if report is None else ["", *str(report).splitlines()]),
             "",
             "(%tb shows where it was raised.)",

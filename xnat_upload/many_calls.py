@@ -59,7 +59,11 @@ class ManyCalls(WritingCalls):
         staged = [self._staged(request) for request in requests]
         found = together([each for each in staged if isinstance(each, StagedRequest)])
         plans = prepare(found, archive=self._archive, settings=self.settings)
-        sent = iter(self._carry_out([plan for plan in plans if isinstance(plan, Plan)], progress=progress, stop=stop))
+        failed_before = sum(len(each.outcomes) for each in staged if isinstance(each, ResourceResult)) + sum(
+            len(request.files) for request, plan in zip(found, plans, strict=True) if not isinstance(plan, Plan)
+        )
+        possible = [plan for plan in plans if isinstance(plan, Plan)]
+        sent = iter(self._carry_out(possible, progress=progress, stop=stop, failed_before=failed_before))
         results = {
             request.target: not_planned(request, plan) if isinstance(plan, XnatUploadError) else next(sent)
             for request, plan in zip(found, plans, strict=True)

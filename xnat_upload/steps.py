@@ -181,6 +181,7 @@ def carry_out(
     settings: TransferSettings,
     progress: bool | Listener | None,
     stop: threading.Event,
+    failed_before: int = 0,
 ) -> list[ResourceResult]:
     """Transfer what may be sent; a plan with names that are taken is left out whole.
 
@@ -190,6 +191,8 @@ def carry_out(
         For different resources.
     stop : threading.Event
         Once set, nothing more is sent; it is set here on Ctrl-C.
+    failed_before : int
+        Files of which no plan could be made, for progress.
 
     Returns
     -------
@@ -216,7 +219,7 @@ def carry_out(
             bytes_total=bytes_total,
             listener=listener,
         )
-        meter.add(failed=sum(len(plan.steps) for plan in plans if plan.refused))
+        meter.add(failed=failed_before + sum(len(plan.steps) for plan in plans if plan.refused))
         transferred = transfer(
             free,
             store_for=lambda plan: stores[plan.resource],

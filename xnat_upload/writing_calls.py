@@ -200,8 +200,19 @@ class WritingCalls(ReadingCalls):
         )
 
     def _carry_out(
-        self, plans: Sequence[Plan], *, progress: bool | Listener | None, stop: threading.Event
+        self,
+        plans: Sequence[Plan],
+        *,
+        progress: bool | Listener | None,
+        stop: threading.Event,
+        failed_before: int = 0,
     ) -> list[ResourceResult]:
         return carry_out(
-            plans, archive=self._archive, locks=self._locks, settings=self.settings, progress=progress, stop=stop
+            plans,
+            archive=self._archive,
+            locks=self._locks,
+            settings=self.settings,
+            progress=progress,
+            stop=stop,
+            failed_before=failed_before,
         )

@@ -134,6 +134,8 @@ def test_what_is_put_can_be_named_chosen_and_given_to_the_session_itself(
     ward = logged_in
     session = ["--project-id", ward.project_id, "--accession", ward.accession_id]
     assert run(["put", "a.nii", *session, "--no-scan", "--resource", "OWN", "--name", "c.nii", "--reason", "why"]) == 0
+    assert run(["put", "b.nii", *place(ward, resource="OTHER"), "--resource-format", "NIFTI"]) == 0
+    assert any(request.query.get("format") in ("NIFTI", ["NIFTI"]) for request in ward.sandbox.requests)
     files = ward.ask("GET", f"{ward.session_path}/resources/OWN/files?format=json").json()["ResultSet"]["Result"]
     assert [each["Name"] for each in files] == ["c.nii"]
     assert any(request.query.get("event_reason") in ("why", ["why"]) for request in ward.sandbox.requests)

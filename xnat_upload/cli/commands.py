@@ -63,6 +63,8 @@ def put(
     no_scan: bool,
     resource: str,
     scan_type: str | None,
+    resource_format: str | None,
+    resource_content: str | None,
     root: Path | None,
     net: str | None,
     images_dir: Path | None,
@@ -92,6 +94,8 @@ def put(
         "scan_id": options.scan_of(scan, no_scan=no_scan),
         "resource_id": resource,
         "scan_type": scan_type,
+        "resource_format": resource_format,
+        "resource_content": resource_content,
         "net_id": net,
         "root": None if net is not None else root or Path(),
         "keep_paths": keep_paths,
@@ -131,6 +135,7 @@ def cohort(
     root: Path | None,
     workers: int | None,
     scheduler: str | None,
+    keep_paths: bool,
     exist_ok: bool,
     resume: bool,
     reason: str | None,
@@ -144,7 +149,7 @@ def cohort(
 
     root = manifest.parent if root is None else root
     treated = options.exist_ok_of(exist_ok, resume=resume)
-    rows = Manifest(manifest, root=root)  # what is wrong here is found before anything is asked
+    rows = Manifest(manifest, root=root, keep_paths=keep_paths)  # what is wrong here is found before anything is asked
     with _connected(server, workers=workers) as uploader:
         if dry_run:
             plan = plan_cohort(rows, uploader, root=root, exist_ok=treated, reason=reason)
@@ -152,6 +157,7 @@ def cohort(
             return plan.status
         more: dict[str, Any] = {
             "root": root,
+            "keep_paths": keep_paths,
             "exist_ok": treated,
             "reason": reason,
             "progress": output.shows_progress,

@@ -77,17 +77,19 @@ place = _options(
     click.option("--no-scan", is_flag=True, help="The resource is the session's own, and of no scan."),
     click.option("--resource", required=True, metavar="LABEL", help="The resource, such as NIFTI or SEG."),
     click.option("--scan-type", metavar="TYPE", help="Type of a new scan, such as xnat:segScanData."),
+    click.option("--resource-format", metavar="TEXT", help="XNAT's format of a new resource, such as NIFTI."),
+    click.option("--resource-content", metavar="TEXT", help="XNAT's content of a new resource, such as SEG."),
 )
 source = _options(
     click.option("--root", type=click.Path(path_type=Path), help="Files are relative to it. [default: .]"),
     click.option("--net", metavar="ID", help="Files are relative to IMAGES_DIR/ID/upload."),
     click.option("--images-dir", type=click.Path(path_type=Path), help="Directory of all nets, for --net."),
-    click.option("--keep-paths", is_flag=True, help="Keep the files' folders in their names."),
     click.option("--name", metavar="NAME", help="Name of the one file in the resource."),
     click.option("--include", multiple=True, metavar="PATTERN", help="Of directories, only these; may be repeated."),
     click.option("--ignore", multiple=True, metavar="PATTERN", help="Leave these out too; may be repeated."),
 )
 writing = _options(
+    click.option("--keep-paths", is_flag=True, help="Keep the files' folders in their names."),
     click.option("--exist-ok", is_flag=True, help="Skip files that are stored already, and replace what differs."),
     click.option("--resume", is_flag=True, help="Skip files that are stored already, and refuse what differs."),
     click.option("--reason", metavar="TEXT", help="Why the archive is changed, for sites that demand it."),

@@ -54,7 +54,7 @@ def conclude(
         left_out=tuple(left_out),
     )
     if interrupted:
-        rest = "" if report.ok else " The same call with exist_ok='same' sends the rest."
+        rest = "" if report.ok else " To finish, run it again with exist_ok='same': what is stored is not sent twice."
         raise UploadInterrupted(f"The upload was interrupted: {report.summary}.{rest}", report=report)
     if not report.ok:
         _raise(results, report, several=several)
