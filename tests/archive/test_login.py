@@ -390,4 +390,4 @@ def test_patients_are_named_at_debug_only(
     assert "CT_small.dcm" in quiet
     levels = [record.levelname for record in told]
     assert "WARNING" not in levels
-    assert levels.count("INFO") == 3  # the retry, the resource, the upload
+    assert levels.count("INFO") == 4  # the retry, what was sent, the resource, the upload

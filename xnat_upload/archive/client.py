@@ -185,7 +185,8 @@ class Archive:
             listed = self.listing(resource)
         for name in unproven:
             if name in listed and not listed[name].md5:
-                listed[name] = StoredFile(listed[name].size_bytes, self.served_md5(resource, name) or "")
+                size_bytes = listed[name].size_bytes
+                listed[name] = StoredFile(size_bytes, self.served_md5(resource, name, size_bytes=size_bytes) or "")
         return listed
 
     def served_bytes(self, resource: Resource, name: str) -> int | None:

@@ -127,7 +127,8 @@ class ResourceStore:
 
     def served_md5(self, name: str) -> str | None:
         """Give the MD5 of the bytes that the archive would serve; None if it serves none."""
-        return self._archive.served_md5(self._plan.resource, name)
+        size_bytes = next((step.file.size_bytes for step in self._plan.steps if step.file.name == name), None)
+        return self._archive.served_md5(self._plan.resource, name, size_bytes=size_bytes)
 
     def refresh_checksums(self) -> None:
         """Let the archive compute its MD5s anew, so that its listing tells what is on its disk."""
