@@ -80,6 +80,12 @@ class _Response(http.client.HTTPResponse):
         super().__init__(*arguments, **options)
         self.fp = _BoundedLines(self.fp.detach())
 
+    def begin(self) -> None:
+        """Read the head; urllib3 would log what cannot be read of it, and so perhaps a session."""
+        super().begin()
+        self.msg.set_payload("")
+        self.msg.defects.clear()
+
     def _read_status(self) -> tuple[str, int, str]:
         while True:
             version, status, reason = super()._read_status()  # type: ignore[misc]

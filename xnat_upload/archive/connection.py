@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from xnat_upload.archive import retry
 from xnat_upload.archive.answers import Answer, not_logged_in, refusal
+from xnat_upload.archive.credentials import check_server
 from xnat_upload.archive.exchange import exchange
 from xnat_upload.archive.login import Admission, Login
 from xnat_upload.archive.own_pool import with_own_pool
@@ -56,7 +57,7 @@ class Connection:
     def __init__(
         self, interface: pyxnat.Interface, *, settings: TransferSettings, headers: Mapping[str, str] | None = None
     ) -> None:
-        self.server: str = interface._server.rstrip("/")
+        self.server = check_server(interface._server)
         self.settings = settings
         self.interface = interface
         self._headers = dict(headers or {})

@@ -186,12 +186,23 @@ def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return checked
 
 
-def _login(server: str, user: object, password: object) -> Credentials:
-    """Make sure of what HTTP would fail upon in words of its own, which hold the password."""
+def check_login(user: object, password: object) -> tuple[str, str]:
+    """Make sure of what HTTP would fail upon in words of its own, which hold the password.
+
+    Raises
+    ------
+    AuthenticationError
+        One of them is no text, or cannot be written in UTF-8.
+    """
     if not isinstance(user, str) or not isinstance(password, str):
         raise AuthenticationError("User and password must be text.")
     if any("\ud800" <= character <= "\udfff" for character in user + password):  # of an environment in Latin-1
         raise AuthenticationError("User or password is no text in UTF-8. Set it in that encoding.")
+    return user, password
+
+
+def _login(server: str, user: object, password: object) -> Credentials:
+    user, password = check_login(user, password)
     return Credentials(server=server, user=user, password=password)
 
 

@@ -9,7 +9,7 @@ import requests.adapters
 import requests.auth
 
 from xnat_upload.archive.adapter import PoolAdapter
-from xnat_upload.errors import AuthenticationError
+from xnat_upload.archive.credentials import check_login
 from xnat_upload.settings import TransferSettings
 
 if TYPE_CHECKING:
@@ -25,10 +25,7 @@ def with_own_pool(interface: pyxnat.Interface, *, server: str, settings: Transfe
     if isinstance(ours.auth, tuple):
         # requests would write them in Latin-1, where it can at all; XNAT reads UTF-8 (docs/xnat/logging-in.md, "Basic
         # credentials").
-        try:
-            ours.auth = requests.auth.HTTPBasicAuth(*(each.encode() for each in ours.auth))
-        except UnicodeEncodeError:
-            raise AuthenticationError("User or password is no text in UTF-8. Set it in that encoding.") from None
+        ours.auth = requests.auth.HTTPBasicAuth(*(each.encode() for each in check_login(*ours.auth)))
     ours.cookies.update(theirs.cookies)
     ours.headers.update(theirs.headers)
     for prefix, adapter in theirs.adapters.items():
