@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import corpus
-from xnat_upload.archive.listing import StoredFile, read_listing
+from xnat_upload.archive.listing import OneLabelTwiceError, StoredFile, read_listing
 
 BASE = "/data/experiments/E1/scans/4/resources/57/files/"
 
@@ -53,7 +53,7 @@ def test_an_empty_table_lists_nothing() -> None:
 
 
 def test_two_resources_of_one_label_are_an_error_that_names_them() -> None:
-    with pytest.raises(ValueError, match="2 resources bear this one label: numbers '57, 58'"):
+    with pytest.raises(OneLabelTwiceError, match="'57', '58'"):
         read_listing(table(row("a"), row("b", cat_ID="58")))
 
 

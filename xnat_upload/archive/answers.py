@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from requests.cookies import RequestsCookieJar
 
@@ -40,6 +41,10 @@ _CATALOG_CONFLICT = (
 )
 # What an XNAT says that demands a justification of each change and was given none.
 _REASON_WANTED = "Justification required"
+# What an archive's system says of a full disk, by its kind.
+_DISK_FULL = ("No space left on device", "There is not enough space on the disk", "Disk quota exceeded")
+# Restlet's page and Tomcat's (docs/xnat/requests.md, "Error pages").
+_XNATS_OWN_PAGE = re.compile(r"<h3>|HTTP Status|Apache Tomcat", re.IGNORECASE)
 _SERVER_WORDS = 300
 # Where each kind of error page has its message (docs/xnat/requests.md, "Error pages"). Looked for with plain searches:
 # a pattern that spans both marks takes seconds for a page of nothing but opening marks. Tomcat's is the first, because
@@ -143,7 +148,7 @@ class Answer:
         """Make the error for an answer that is not what it should be."""
         return ServerError(
             f"{self.method} {self.url} was answered {complaint}: status {self.status}, "
-            f"{self.content_type or 'no content type'}, {len(self.body)} bytes. "
+            f"{self.content_type[:80] or 'no content type'}, {len(self.body)} bytes. "
             "Check that the address is that of an XNAT, and nothing in between changes its answers.",
             status=self.status,
             url=self.url,
@@ -194,11 +199,16 @@ def refusal(answer: Answer, *, doing: str) -> XnatUploadError | None:
             url=answer.url,
             server_message=answer.message,
         )
+    kind: type[XnatUploadError]
     if 300 <= status < 400:
-        kind: type[XnatUploadError] = ServerError
+        kind, way_out = ServerError, _redirect_explained(answer)
+    elif status == 507 or any(words in answer.text for words in _DISK_FULL):
+        kind, way_out = ServerError, "Its disk is full: let whoever runs it make room, then do the same again."
+    elif status == 403 and "html" in answer.content_type and not _XNATS_OWN_PAGE.search(answer.text):
+        kind = PermissionDeniedError
         way_out = (
-            f"It points to {_shown_location(answer.location)}, and redirects are not followed, because credentials "
-            "would go there too. Give connect() what stands there before /data, if it is the archive's address."
+            "This is no page of XNAT's: a gateway or firewall in front of it refuses. Ask whoever runs that to let "
+            "this machine and these requests through."
         )
     elif status == 500 and _REASON_WANTED in answer.text:
         kind, way_out = ServerError, "This site wants a reason for each change: give reason='…' here, or to connect()."
@@ -256,8 +266,14 @@ def _between(text: str, opening: str, closing: str) -> str | None:
     return text[start.end() : end.start()] if start and end else None
 
 
-def _shown_location(location: str) -> str:
-    shown = shown_address(location)
-    if shown:
-        return repr(shown)
-    return "an address that cannot be shown" if location else "nowhere"
+def _redirect_explained(answer: Answer) -> str:
+    shown = shown_address(answer.location)
+    where = repr(shown) if shown else "an address that cannot be shown" if answer.location else "nowhere"
+    start = f"It points to {where}, and redirects are not followed, because credentials would go there too."
+    here, there = urlsplit(answer.url), urlsplit(shown)
+    if there.hostname in (None, here.hostname) or there.path.endswith(here.path[-5:]):
+        return f"{start} Give connect() what stands there before /data, if it is the archive's address."
+    return (
+        f"{start} {there.hostname} seems to be a single sign-on, which only a browser can pass: give an alias token, "
+        "made on XNAT's page of your account, as user and password, or the session of a browser as headers=."
+    )

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from xnat_upload.archive import retry
 from xnat_upload.archive.connection import Body, Connection
 from xnat_upload.archive.generation import has_old_names
-from xnat_upload.archive.listing import StoredFile, read_listing
+from xnat_upload.archive.listing import OneLabelTwiceError, StoredFile, read_listing
 from xnat_upload.archive.projects import Projects
 from xnat_upload.archive.sessions import Sessions
 from xnat_upload.errors import (
@@ -147,6 +147,15 @@ class Archive:
         answer = self.connection.ask("GET", f"{resource}/files", doing="listing the files", params={"format": "json"})
         try:
             listed = read_listing(answer.json())
+        except OneLabelTwiceError as error:
+            numbers = " and ".join(quoted(each) for each in error.args[:3])
+            raise ServerError(
+                f"{len(error.args)} resources of one place bear the label {quoted(resource.label)}, with the numbers "
+                f"{numbers}, and XNAT would take one by chance. Let an owner rename or delete one of them (Manage "
+                "Files on the page of the session), then do the same again.",
+                status=answer.status,
+                url=answer.url,
+            ) from None
         except ValueError as error:
             raise answer.error(f"with a listing that cannot be relied on, because {error}") from error
         return {name: stored for name, stored in listed.items() if not is_kept_by_xnat(name)}

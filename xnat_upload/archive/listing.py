@@ -28,6 +28,10 @@ class StoredFile:
     md5: str
 
 
+class OneLabelTwiceError(ValueError):
+    """Several resources bear the label that was listed; its arguments are their numbers."""
+
+
 Listing = Mapping[str, StoredFile]
 
 
@@ -40,7 +44,7 @@ def read_listing(table: Any) -> dict[str, StoredFile]:
     Raises
     ------
     ValueError
-        The table is not one, or more than one resource bears this label.
+        The table is not one, or more than one resource bears this label (`OneLabelTwiceError`).
 
     Examples
     --------
@@ -61,8 +65,7 @@ def read_listing(table: Any) -> dict[str, StoredFile]:
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it is not a table of files: {error!r}") from error
     if len(catalogs) > 1:
-        numbers = quoted(", ".join(sorted(catalogs)))
-        raise ValueError(f"{len(catalogs)} resources bear this one label: numbers {numbers}")
+        raise OneLabelTwiceError(*sorted(catalogs))
     return stored
 
 

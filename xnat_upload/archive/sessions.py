@@ -9,7 +9,7 @@ from lxml import etree
 from xnat_upload.archive.answers import Answer, table_rows
 from xnat_upload.archive.connection import Connection
 from xnat_upload.archive.projects import Projects
-from xnat_upload.errors import NotFoundError, quoted
+from xnat_upload.errors import NotFoundError, XnatUploadError, quoted
 from xnat_upload.places.destination import check_one_project
 from xnat_upload.places.hierarchy import Accession
 from xnat_upload.places.names import check_identifier, decimal_text, is_identifier
@@ -54,13 +54,25 @@ class Sessions:
             # (docs/xnat/projects-and-sessions.md, "A global ID wins").
             experiment_id = self._experiment_id(project, accession_id)
             found = self._read(project, experiment_id, hub_project_id=hub_project_id) if experiment_id else None
-        if found is None or found.project_id != project:
-            secondary = "" if hub_project_id is None else f" (secondary ID {hub_project_id!r})"
+        if found is not None and found.project_id == project:
+            return found
+        secondary = "" if hub_project_id is None else f" (secondary ID {hub_project_id!r})"
+        where = f"project {project!r}{secondary}"
+        if found is not None and accession_id in (found.label, found.experiment_id):
+            how = "only shared into" if accession_id == found.label else "none of"
             raise NotFoundError(
-                f"Accession {accession_id!r} is not in project {project!r}{secondary}, or is only shared into it. "
-                "Labels are compared exactly, upper and lower case included."
+                f"Accession {accession_id!r} is {how} {where}: it belongs to project {found.project_id!r}, where its "
+                f"files go. Give project_id={found.project_id!r}, as a user who may edit that."
             )
-        return found
+        if self._is_in_prearchive(project, accession_id):
+            raise NotFoundError(
+                f"Accession {accession_id!r} is still in the prearchive of {where}. Let somebody archive it there "
+                "(Upload, Go to prearchive), then do the same again."
+            )
+        raise NotFoundError(
+            f"Accession {accession_id!r} is not in {where}. Labels are compared exactly, upper and lower case "
+            "included; check it, and that this user may see the session."
+        )
 
     def read(self, experiment_id: str) -> Accession:
         """Read the session with an experiment ID, which is one for the whole XNAT.
@@ -101,6 +113,15 @@ class Sessions:
         found = [row.get("ID") for row in rows if row.get("label") == label and row.get("project") == project_id]
         # What is no ID would lead somewhere else in a path.
         return next((each for each in found if isinstance(each, str) and is_identifier(each)), None)
+
+    def _is_in_prearchive(self, project_id: str, label: str) -> bool:
+        """Say whether a session has arrived and was not archived; who may not edit the project is not told."""
+        path = f"/data/prearchive/projects/{project_id}"
+        try:
+            answer = self._connection.send("GET", path, doing="looking into the prearchive", params={"format": "json"})
+            return any(label in (row.get("name"), row.get("folderName")) for row in table_rows(answer))
+        except XnatUploadError:  # it only explains what is wrong
+            return False
 
     def _read(self, project_id: str, experiment: str, *, hub_project_id: str | None) -> Accession | None:
         return self._accession(f"/data/projects/{project_id}/experiments/{experiment}", hub_project_id=hub_project_id)
