@@ -48,6 +48,7 @@ WELL = LOGGED_IN.replace(b"JSESSIONID=A1", SESSION.encode())
 ODD = {
     **{str(status): planted(status) for status in (204, 302, 400, 401, 403, 404, 407, 409, 413, 500, 503, 504)},
     "page": HTML.replace(b"\r\n\r\n", b"\r\n" + PLANTED.encode() + b"\r\n", 1),
+    "echo": planted(500, f"<h3>Cookie: {SESSION} Authorization: Basic {BASIC} to http://ada:{MARK}@x/</h3>".encode()),
     "words": planted(200, b"hello", content_type="text/plain"),
     "cut": b"HTTP/1.1 200 \r\n" + PLANTED.encode() + b"Content-Length: 10\r\n\r\nabc",
     "no http": f"{MARK} no http\r\n\r\n".encode(),
@@ -215,8 +216,13 @@ def test_nothing_secret_of_a_brought_interface_shows(
     def with_password(server: str) -> Uploader:
         return Uploader(pyxnat.Interface(server, USER, f"{MARK}\udcfc"), settings=ONCE)
 
+    def with_proxy(server: str) -> Uploader:
+        interface = pyxnat.Interface(server, USER, PASSWORD)
+        interface._http.proxies = {"http": f"http://ada:{MARK}@"}
+        return Uploader(interface, settings=ONCE)
+
     with OddServer(Conversation(), login=WELL) as server:
-        for connect in (with_header, with_password):
+        for connect in (with_header, with_password, with_proxy):
             made = used(connect, server.url, tmp_path)
             assert isinstance(made[-1], XnatUploadError)
             assert_harmless(made, caplog)

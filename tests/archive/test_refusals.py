@@ -82,6 +82,30 @@ def test_two_resources_of_one_label_are_told_with_their_numbers(tmp_path: Path) 
     assert "rename or delete one of them" in str(caught.value)
 
 
+@pytest.mark.parametrize("evil", ["../../projects/OTHER", "E1?x=", "E1%2F..", "", None, 7])
+def test_an_id_of_a_list_that_is_none_goes_into_no_path(evil: object) -> None:
+    rows = [{"ID": evil, "label": "LABEL", "project": "P1"}]
+    table = answer(json.dumps({"ResultSet": {"Result": rows}}).encode())
+
+    def say(method: str, path: str) -> bytes:
+        return table if path.startswith("/data/projects/P1/experiments?") else answer(b"", status=404)
+
+    with OddServer(say) as server:
+        with (
+            Uploader.connect(server.url, user="ada", password="p", settings=IMPATIENT) as uploader,
+            pytest.raises(NotFoundError),
+        ):
+            uploader.locate(project_id="P1", accession_id="LABEL")
+        asked = {head.split(b" ")[1].partition(b"?")[0].decode() for head in server.heads}
+    assert asked == {
+        "/data/auth",
+        "/data/projects/P1/experiments/LABEL",
+        "/data/projects/P1/experiments",
+        "/data/prearchive/projects/P1",
+        "/data/JSESSION",
+    }
+
+
 def test_a_session_that_is_only_shared_into_the_project_is_told_with_its_owner(ward: SandboxHospital) -> None:
     other = f"{ward.project_id}_B"
     assert ward.ask("PUT", f"/data/projects/{other}").ok

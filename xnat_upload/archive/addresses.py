@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import urllib.request
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import urllib3.util
@@ -17,6 +18,10 @@ _PROXY_SCHEMES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "soc
 _HOST = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+"
 _BEGIN = re.compile(rf"(?:(?:https?:)?//)?(?:{_HOST})?(?P<port>:\d{{1,5}})?(?=$|[/?#;])", re.IGNORECASE)
 _PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,/:-]*")
+_LOGIN = re.compile(
+    r"(jsessionid=|authorization:?\s*(?:basic|bearer)\s+|cookie:\s*[\w-]+=|://[^\s/@:]*:(?=[^\s/]*@))[^\s;,&\"'<>]+",
+    re.IGNORECASE,
+)
 _LONGEST = 200
 
 
@@ -39,24 +44,41 @@ def shown_address(address: str) -> str:
     return (begin.group() + (path.group() if path else ""))[:_LONGEST]
 
 
+def without_logins(words: str) -> str:
+    """Take logins and sessions out of a server's words, which may repeat the request that it did not like.
+
+    Examples
+    --------
+    >>> without_logins("no route for /data;jsessionid=0A1B with Authorization: Basic YTpi")
+    'no route for /data;jsessionid=… with Authorization: Basic …'
+    """
+    return _LOGIN.sub(r"\1…", words)
+
+
 def shown_host(host: object) -> str:
     """Give the name of a host if it is one; nothing for what only looks like it, and may be a login."""
     return host if isinstance(host, str) and re.fullmatch(_HOST, host) else ""
 
 
-def check_proxies() -> None:
-    """Make sure that the proxies of the environment have addresses, of which requests and pyxnat would raise anything.
+def check_proxies(given: Mapping[str, str]) -> None:
+    """Make sure that proxies have addresses: requests and pyxnat would raise anything.
+
+    Parameters
+    ----------
+    given : mapping
+        Those of an interface; the environment's are looked at too.
 
     Raises
     ------
     InvalidIdentifierError
         One has none; the address, which may hold a password, is not shown.
     """
-    for kind, address in urllib.request.getproxies_environment().items():
+    for kind, address in (*urllib.request.getproxies_environment().items(), *given.items()):
         if kind in ("http", "https", "all") and not _usable_proxy(address):
             raise InvalidIdentifierError(
-                f"The address of the proxy in {kind.upper()}_PROXY cannot be used. Write it as http://host:port or "
-                "http://user:password@host:port, and percent-encode what is special in the password."
+                f"The address of the proxy for {kind} ({kind.upper()}_PROXY, or the interface's own) cannot be used. "
+                "Write it as http://host:port or http://user:password@host:port, and percent-encode what is special in "
+                "the password."
             )
 
 

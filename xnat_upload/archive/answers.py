@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from requests.cookies import RequestsCookieJar
 
-from xnat_upload.archive.addresses import shown_address
+from xnat_upload.archive.addresses import shown_address, without_logins
 from xnat_upload.archive.causes import proxy_wants_login
 from xnat_upload.errors import (
     AlreadyExistsError,
@@ -163,7 +163,7 @@ class Answer:
         text = next((found for found in between if found is not None), page)
         # Cut before it is unescaped: Python refuses to read "&#" with more than 4,300 digits.
         without_tags = re.sub(r"<[^<>]*>", " ", text)[: 4 * _SERVER_WORDS]
-        words = " ".join(html.unescape(without_tags).split())
+        words = without_logins(" ".join(html.unescape(without_tags).split()))
         printable = "".join(character if character.isprintable() else "?" for character in words)
         return printable if len(printable) <= _SERVER_WORDS else printable[:_SERVER_WORDS] + "…"
 

@@ -103,7 +103,7 @@ def open_interface(credentials: Credentials, *, verify: bool | str | os.PathLike
     if isinstance(certificates, str) and not os.path.exists(certificates):  # noqa: PTH110  never raises
         raise InvalidIdentifierError(f"verify names no file or directory of certificates: {quoted(certificates)}.")
     _warn_if_insecure(credentials.server)
-    check_proxies()
+    check_proxies({})
     if credentials.headers:
         interface = pyxnat.Interface(credentials.server, anonymous=True, verify=certificates)
         for name, value in _cookies(credentials.headers).items():

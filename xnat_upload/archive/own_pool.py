@@ -9,6 +9,7 @@ import requests.adapters
 import requests.auth
 
 from xnat_upload.archive.adapter import PoolAdapter
+from xnat_upload.archive.addresses import check_proxies
 from xnat_upload.archive.credentials import check_login
 from xnat_upload.settings import TransferSettings
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 def with_own_pool(interface: pyxnat.Interface, *, server: str, settings: TransferSettings) -> pyxnat.Interface:
     """Give a twin of the interface with a pool of its own; the caller's is not touched."""
     theirs: requests.Session = interface._http
+    check_proxies(theirs.proxies)
     ours = _Session()
     for attribute in ("auth", "proxies", "hooks", "params", "verify", "cert", "trust_env"):
         setattr(ours, attribute, getattr(theirs, attribute))
