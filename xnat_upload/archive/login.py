@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 # be the one who does that, and must come back by itself when the account does.
 _REFUSED_LOGIN_SECONDS = 600
 # A message to browsers, with quotes in it.
+_EVERYWHERE = "/"  # whose cookies go to /data and to /xapi
 _NO_COOKIE_FOR_US = "SESSION_EXPIRATION_TIME"
 
 
@@ -211,7 +212,7 @@ class Login:
     def _log_in(self) -> str:
         # /data/JSESSION answers 200 to anybody; only /data/auth says whether the login counts (docs/xnat/logging-in.md,
         # "JSESSION, auth and services/auth").
-        headers = {**self._credential_headers, **self._cookie_header()}
+        headers = {**self._credential_headers, **self._cookie_header("/data/auth")}
         answer = self._exchange("GET", "/data/auth", headers=headers, auth=self._credentials)
         if answer.is_login_page:
             raise not_logged_in(answer)
@@ -244,7 +245,7 @@ class Login:
         self._refused = error, time.monotonic() + _REFUSED_LOGIN_SECONDS
 
     def _admit(self) -> Admission:
-        headers = self._cookie_header()
+        headers = self._cookie_header(_EVERYWHERE)
         if self._with_each:
             headers = {**self._credential_headers, **headers}
         self._admission = Admission(
@@ -252,13 +253,13 @@ class Login:
         )
         return self._admission
 
-    def _cookie_header(self) -> dict[str, str]:
+    def _cookie_header(self, path: str) -> dict[str, str]:
         sent = RequestsCookieJar()
         for cookie in self._cookies:
             if cookie.name != _NO_COOKIE_FOR_US:
                 sent.set_cookie(cookie)
         # The jar keeps each cookie to its path, its host, and to https where it is Secure.
-        header = get_cookie_header(sent, requests.Request("GET", f"{self._server}/data/auth").prepare())  # type: ignore[no-untyped-call]
+        header = get_cookie_header(sent, requests.Request("GET", f"{self._server}{path}").prepare())  # type: ignore[no-untyped-call]
         return {"Cookie": header} if header else {}
 
 
