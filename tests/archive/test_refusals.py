@@ -51,6 +51,7 @@ def test_an_archive_that_has_moved_is_no_single_sign_on(location: str) -> None:
         (answer(NGINX, status=403, content_type="text/html"), True),
         (answer(XNATS, status=403, content_type="text/html"), False),
         (answer(b"", status=403, content_type="text/plain"), False),
+        (answer(b"Access denied by policy 7", status=403, content_type="text/plain"), True),
     ],
 )
 def test_a_gateway_that_refuses_is_told_from_xnat(login: bytes, by_gateway: bool) -> None:

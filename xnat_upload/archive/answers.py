@@ -43,8 +43,9 @@ _CATALOG_CONFLICT = (
 _REASON_WANTED = "Justification required"
 # What an archive's system says of a full disk, by its kind.
 _DISK_FULL = ("No space left on device", "There is not enough space on the disk", "Disk quota exceeded")
-# Restlet's page and Tomcat's (docs/xnat/requests.md, "Error pages").
+# Restlet's page and Tomcat's (docs/xnat/requests.md, "Error pages"), and what stands on those of gateways.
 _XNATS_OWN_PAGE = re.compile(r"<h3>|HTTP Status|Apache Tomcat", re.IGNORECASE)
+_GATEWAYS_PAGE = re.compile(r"\b403\b|forbidden|denied|blocked|rejected|firewall", re.IGNORECASE)
 _SERVER_WORDS = 300
 # Where each kind of error page has its message (docs/xnat/requests.md, "Error pages"). Looked for with plain searches:
 # a pattern that spans both marks takes seconds for a page of nothing but opening marks. Tomcat's is the first, because
@@ -204,7 +205,7 @@ def refusal(answer: Answer, *, doing: str) -> XnatUploadError | None:
         kind, way_out = ServerError, _redirect_explained(answer)
     elif status == 507 or any(words in answer.text for words in _DISK_FULL):
         kind, way_out = ServerError, "Its disk is full: let whoever runs it make room, then do the same again."
-    elif status == 403 and "html" in answer.content_type and not _XNATS_OWN_PAGE.search(answer.text):
+    elif status == 403 and _is_of_a_gateway(answer.text):
         kind = PermissionDeniedError
         way_out = (
             "This is no page of XNAT's: a gateway or firewall in front of it refuses. Ask whoever runs that to let "
@@ -264,6 +265,10 @@ def _between(text: str, opening: str, closing: str) -> str | None:
     start = re.search(opening, text, re.IGNORECASE)
     end = re.compile(closing, re.IGNORECASE).search(text, start.end()) if start else None
     return text[start.end() : end.start()] if start and end else None
+
+
+def _is_of_a_gateway(page: str) -> bool:
+    return _XNATS_OWN_PAGE.search(page) is None and _GATEWAYS_PAGE.search(page) is not None
 
 
 def _redirect_explained(answer: Answer) -> str:
