@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import mmap
@@ -9,27 +10,35 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
 from tests.conftest import SandboxHospital
-from tests.local.staged import SECRET
+from tests.local.staged import SECRET, content
 from xnat_upload import Report, Status, Uploader, XnatUploadError
+from xnat_upload.local.file import LocalFile
+from xnat_upload.local.root import net_root
+from xnat_upload.local.staging import stage
 
+OWN = b"o" * len(SECRET)
 SWAPS = 600
+READINGS = 3000
 UPLOADS = 150
 # In a process of its own, so that it is never waited for.
 SWAP = f"""
-import os, sys
+import os, random, sys, time
 directory, aside, other, stop = sys.argv[1:]
 swaps = 0
 while not os.path.exists(stop) or swaps < {SWAPS}:
     os.rename(directory, aside)
     os.symlink(other, directory)
+    time.sleep(random.choice((0, 0.0001, 0.004)))  # as long as there is between two looks, or two steps
     os.unlink(directory)
     os.rename(aside, directory)
+    time.sleep(random.choice((0, 0.0001, 0.004)))
     swaps += 1
 """
 
@@ -59,25 +68,49 @@ def upload(
         return report
 
 
-@pytest.mark.parametrize("named", ["seg.nii", "."])
-def test_no_swap_of_a_nets_directory_sends_another_nets_images(
-    named: str, ward: SandboxHospital, tmp_path: Path
-) -> None:
-    own = b"o" * len(SECRET)
-    for name, content in (("net-1", own), ("net-2", SECRET)):
+@pytest.fixture
+def nets(tmp_path: Path) -> Path:
+    """Two nets with a file of the same name, size and time."""
+    for name, data in (("net-1", OWN), ("net-2", SECRET)):
         path = tmp_path / name / "upload" / "seg.nii"
         path.parent.mkdir(parents=True)
-        path.write_bytes(content)
+        path.write_bytes(data)
         os.utime(path, ns=(0, 0))
-    net, stop = tmp_path / "net-1", tmp_path / "stop"
-    arguments = [net / "upload", net / "aside", tmp_path / "net-2" / "upload", stop]
+    return tmp_path
+
+
+@contextlib.contextmanager
+def swapping(nets: Path) -> Iterator[None]:
+    """Swap the first net's directory for a link to the second's all the time, at least so many times."""
+    net, stop = nets / "net-1", nets / "stop"
+    arguments = [net / "upload", net / "aside", nets / "net-2" / "upload", stop]
+    with subprocess.Popen([sys.executable, "-c", SWAP, *map(str, arguments)]) as process:
+        try:
+            yield
+        finally:
+            stop.touch()
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("named", ["seg.nii", "."])
+def test_no_swap_of_a_nets_directory_lets_another_nets_images_be_read(named: str, nets: Path) -> None:
+    found = []
+    with swapping(nets):
+        for _ in range(READINGS):
+            with contextlib.suppress(XnatUploadError):
+                for file in stage(named, root=net_root(nets, "net-1")).files:
+                    assert isinstance(file, LocalFile)
+                    found.append(content(file))
+    assert set(found) == {OWN}
+
+
+@pytest.mark.parametrize("named", ["seg.nii", "."])
+def test_no_swap_of_a_nets_directory_sends_another_nets_images(named: str, ward: SandboxHospital, nets: Path) -> None:
     ended: list[Report | None] = []
-    with ward.connect(images_dir=tmp_path) as uploader:
-        with subprocess.Popen([sys.executable, "-c", SWAP, *map(str, arguments)]) as swapping:
+    with ward.connect(images_dir=nets) as uploader:
+        with swapping(nets):
             for number in range(UPLOADS):
                 ended.append(upload(uploader, ward, named, resource=f"R-{number}", net_id="net-1"))
-            stop.touch()
-        assert swapping.returncode == 0
         ended.append(upload(uploader, ward, named, resource=f"R-{UPLOADS}", net_id="net-1"))
     assert ended[-1] is not None
     assert ended[-1].ok
@@ -86,7 +119,7 @@ def test_no_swap_of_a_nets_directory_sends_another_nets_images(
         for number, report in enumerate(ended):
             url = f"{ward.server}{ward.resource_path('4', f'R-{number}')}/files/seg.nii"
             answer = session.get(url, timeout=30)
-            assert answer.content == own if report and report.ok else answer.status_code == 404
+            assert answer.content == OWN if report and report.ok else answer.status_code == 404
 
 
 @pytest.mark.parametrize("size_bytes", [1 << 20, 6 << 20])
