@@ -1,19 +1,21 @@
-"""Filling an archive from Python, and looking at what lies on its disk: past HTTP, for tests."""
+"""Filling an archive from Python: past HTTP, for tests."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
+from xnat_upload.sandbox.inventory import owner_at
 from xnat_upload.sandbox.site import Accessibility, Role
 from xnat_upload.sandbox.store.archive import Archive, now
+from xnat_upload.sandbox.store.disk import Disk
 from xnat_upload.sandbox.store.files import find_resource
-from xnat_upload.sandbox.store.layout import folder_of
-from xnat_upload.sandbox.store.reach import Reach
-from xnat_upload.sandbox.store.records import Owner, Project, Scan, Session, Subject
-from xnat_upload.sandbox.store.resources import files_below
+from xnat_upload.sandbox.store.records import Project, Scan, Session, Subject
+from xnat_upload.sandbox.store.resources import create_resource, refresh
+from xnat_upload.sandbox.store.writing import FileInfo
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Contents:
 
     archive: Archive
     user: str
+    disk: Disk
 
     def add_project(self, project_id: str, *, secondary_id: str, name: str, accessibility: Accessibility) -> str:
         """Add a project that belongs to the user."""
@@ -46,7 +49,7 @@ class Contents:
             raise ValueError(f"There is no user {user!r}: add_user(name, password) makes one.")
         if role not in get_args(Role):
             raise ValueError(f"The role {role!r} is none: it is one of {', '.join(get_args(Role))}.")
-        project = self._project(project_id)
+        project = self.project(project_id)
         self.archive.save(replace(project, members={**project.members, user: role}))
 
     def add_session(
@@ -61,7 +64,7 @@ class Contents:
     ) -> str:
         """Add a session, its subject where it is missing, and its scans."""
         archive = self.archive
-        project = self._project(project_id)
+        project = self.project(project_id)
         for given in (xsi_type, *scans.values()):
             if ":" not in given:
                 raise ValueError(f"{given!r} is no data type: give XNAT's name of one, such as 'xnat:ctSessionData'.")
@@ -94,31 +97,43 @@ class Contents:
                 archive.save(Scan(row_id=row_id, session_id=session.id, id=scan_id, xsi_type=scan_type))
         return session.id
 
-    def files(self, project_id: str, session_label: str, scan_id: str, label: str) -> dict[str, bytes]:
-        """Give the files that have an entry in the catalog."""
-        folder, catalogued = self._folder(project_id, session_label, scan_id, label)
-        reach = Reach(folder, limit=self.archive.archive_folder / self._project(project_id).id)
-        return {name: file.read_bytes() for name in catalogued if (file := reach.file(name))}
+    def add_files(
+        self,
+        project_id: str,
+        session_label: str | None,
+        scan_id: str | None,
+        label: str,
+        files: Mapping[str, bytes | Path],
+    ) -> None:
+        """Add files to a resource, and the resource if there is none; all catalogued at once."""
+        archive = self.archive
+        owner = owner_at(archive, self.project(project_id), session_label, scan_id)
+        if owner.level == "scans" and archive.scan(archive.sessions[owner.id], owner.scan_id) is None:
+            raise ValueError(f"There is no scan {scan_id!r} in session {session_label!r}.")
+        resource = find_resource(archive, owner, label) or create_resource(archive, owner, label, FileInfo())
+        reach = archive.reach(resource)
+        for name, given in files.items():
+            path = reach.path(name)
+            if path.exists():
+                raise ValueError(f"There is a file {name!r} in resource {label!r} already.")
+            if not archive.face.is_cataloguable(path.name):
+                raise ValueError(f"XNAT takes no file of the name {path.name!r} into a resource.")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(given, Path):
+                shutil.copyfile(given, path)
+            else:
+                path.write_bytes(given)
+        operations = {"append", "populateStats"} | ({"checksum"} if archive.site.checksums else set())
+        refresh(archive, resource, frozenset(operations), disk=self.disk)
+        known = archive.catalogs.read(archive.catalog_path(resource)).entries
+        if missing := [name for name in files if name not in known]:
+            for name in missing:
+                reach.path(name).unlink()
+            raise ValueError(f"XNAT would not catalog {missing[0]!r}: resource {label!r} holds a catalog of its own.")
 
-    def orphans(self, project_id: str, session_label: str, scan_id: str, label: str) -> dict[str, bytes]:
-        """Give the files that have none."""
-        folder, catalogued = self._folder(project_id, session_label, scan_id, label)
-        names = {file.relative_to(folder).as_posix(): file for file in files_below(folder, self.archive.face)}
-        return {name: file.read_bytes() for name, file in names.items() if name not in catalogued}
-
-    def _project(self, project_id: str) -> Project:
+    def project(self, project_id: str) -> Project:
+        """Give a project that must be there."""
         project = self.archive.project(project_id)
         if project is None:
             raise ValueError(f"There is no project {project_id!r}: add_project(project_id) makes one.")
         return project
-
-    def _folder(self, project_id: str, session_label: str, scan_id: str, label: str) -> tuple[Path, list[str]]:
-        session = self.archive.session_labelled(session_label, project=self._project(project_id))
-        if session is None:
-            raise ValueError(f"There is no session {session_label!r} in project {project_id!r}.")
-        owner = Owner("scans", session.id, scan_id)
-        resource = find_resource(self.archive, owner, label)
-        if resource is None:
-            return folder_of(self.archive, owner) / label, []
-        path = self.archive.catalog_path(resource)
-        return path.parent, list(self.archive.catalogs.read(path).entries)

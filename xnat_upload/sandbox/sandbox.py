@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from xnat_upload.sandbox.contents import Contents
 from xnat_upload.sandbox.faults import Fault
+from xnat_upload.sandbox.filling import Filling
 from xnat_upload.sandbox.holds import Hold, Holds
 from xnat_upload.sandbox.injection import FaultPlan, InjectedFault
-from xnat_upload.sandbox.site import Accessibility, Profile, Role, SiteSettings
-from xnat_upload.sandbox.store.archive import Archive
-from xnat_upload.sandbox.store.disk import Disk, Point
-from xnat_upload.sandbox.store.logins import Logins
-from xnat_upload.sandbox.store.passwords import account
-from xnat_upload.sandbox.store.resources import empty_build_folder
+from xnat_upload.sandbox.site import Profile, SiteSettings
+from xnat_upload.sandbox.startup import Setup
+from xnat_upload.sandbox.store.disk import Point
 
 if TYPE_CHECKING:
-    from xnat_upload.sandbox.server.recording import RecordedRequest, Recorder
-    from xnat_upload.sandbox.server.thread import ServerThread
+    from xnat_upload.sandbox.running import OpenSite, Running
+    from xnat_upload.sandbox.server.recording import Requests
 
 MISSING_EXTRA = "The sandbox needs Starlette, uvicorn and python-multipart: pip install 'xnat-upload[sandbox]'"
 
 
-class Sandbox:
+class Sandbox(Filling):
     """An archive that answers like XNAT.
 
     Parameters
@@ -51,6 +48,8 @@ class Sandbox:
         How the site is configured.
     latency_ms, bandwidth_mbps : float
         What the network between client and archive is like.
+    seed : callable, optional
+        Called with the sandbox when it has started, and again after each reset, to fill it.
 
     Examples
     --------
@@ -74,21 +73,30 @@ class Sandbox:
         site: SiteSettings = SiteSettings(),  # noqa: B008 - immutable
         latency_ms: float = 0,
         bandwidth_mbps: float | None = None,
+        seed: Callable[[Sandbox], object] | None = None,
     ) -> None:
         self.user = user
         self.password = password
-        self._data = data
-        self._host = host
-        self._port = port
-        self._accounts = dict(accounts or {})
-        self._context_path = f"/{context_path.strip('/')}" if context_path.strip("/") else ""
-        self._profile: Profile = profile
+        self._setup = Setup(
+            data=data,
+            host=host,
+            port=port,
+            user=user,
+            password=password,
+            accounts=dict(accounts or {}),
+            context_path=f"/{context_path.strip('/')}" if context_path.strip("/") else "",
+            profile=profile,
+            site=site,
+            latency_ms=latency_ms,
+            bandwidth_mbps=bandwidth_mbps,
+        )
+        self._seed = seed
         self._site = site
-        self._latency_ms = latency_ms
-        self._bandwidth_mbps = bandwidth_mbps
         self._holds = Holds()
         self._faults = FaultPlan()
-        self._running: _Running | None = None
+        self._root: Path | None = None
+        self._running: Running | None = None
+        self._resetting = threading.Lock()
 
     # Life
 
@@ -97,60 +105,55 @@ class Sandbox:
         if self._running is not None:
             raise RuntimeError("The sandbox is running already.")
         try:
-            from xnat_upload.sandbox.server.application import build_application
-            from xnat_upload.sandbox.server.link import Link
-            from xnat_upload.sandbox.server.recording import Recorder
-            from xnat_upload.sandbox.server.thread import ServerThread
+            from xnat_upload.sandbox.running import Running
         except ModuleNotFoundError as error:
             raise ImportError(MISSING_EXTRA) from error
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        # TCP by name: asyncio sets TCP_NODELAY, as Tomcat does, only on sockets that say so; without it an answer in
-        # two writes waits 40 ms for the client's delayed acknowledgement.
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        root = self._root = self._setup.data or Path(tempfile.mkdtemp(prefix="xnat-sandbox-"))
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((self._host, self._port))
-            # Listening from here on: whoever knows the address may connect before the loop runs.
-            listener.listen(512)
-        except OSError:
-            listener.close()
-            raise
-        root = self._data or Path(tempfile.mkdtemp(prefix="xnat-sandbox-"))
-        try:
-            archive = Archive(root, site=self._site, profile=self._profile, persistent=self._data is not None)
+            self._running = Running(self._setup, root, holds=self._holds, faults=self._faults, reset=self.reset)
+            self._running.site.archive.site = self._site
+            self._fill()
         except BaseException:
-            listener.close()
+            self.stop()
             raise
-        empty_build_folder(archive)
-        archive.save(account(self.user, self.password, site_admin=True))
-        for login, password in self._accounts.items():
-            archive.save(account(login, password))
-        logins = Logins(archive)
-        recorder = Recorder()
-        app = build_application(
-            archive=archive,
-            logins=logins,
-            holds=self._holds,
-            faults=self._faults,
-            recorder=recorder,
-            link=Link(latency_ms=self._latency_ms, bandwidth_mbps=self._bandwidth_mbps),
-            context_path=self._context_path,
-        )
-        port: int = listener.getsockname()[1]
-        thread = ServerThread(app, listener)
-        thread.start()
-        self._running = _Running(archive, Contents(archive, user=self.user), logins, recorder, thread, port)
         return self
+
+    def reset(self) -> None:
+        """Be as at the start: nothing is left of accounts, projects, files, requests, faults, holds and settings.
+
+        Requests that are under way end in the archive of their time, which nobody sees any more.
+        ``POST /xnat-sandbox/reset`` does the same, from this machine only.
+
+        Raises
+        ------
+        RuntimeError
+            If the sandbox keeps its archive in a directory of yours: it does not empty that.
+        """
+        running = self._life
+        if self._setup.data is not None:
+            raise RuntimeError(
+                f"This sandbox keeps its archive in {self._setup.data}, which is not emptied: start it without a "
+                "directory to reset it."
+            )
+        with self._resetting:
+            self._site = self._setup.site
+            self._holds, self._faults = Holds(), FaultPlan()
+            running.renew(holds=self._holds, faults=self._faults)
+            self._fill()
+
+    def _fill(self) -> None:
+        if self._seed is not None:
+            self._seed(self)
+            self.clear_requests()
 
     def stop(self) -> None:
         """Stop listening, drop all connections, and remove a temporary directory."""
-        if self._running is None:
-            return
         running, self._running = self._running, None
-        self._holds.release_all()
-        running.thread.stop()
-        if self._data is None:
-            shutil.rmtree(running.archive.root, ignore_errors=True)
+        if running is not None:
+            running.stop()
+        if self._setup.data is None and self._root is not None:
+            shutil.rmtree(self._root, ignore_errors=True)
+        self._root = None
 
     def __enter__(self) -> Sandbox:
         return self.start()
@@ -161,116 +164,50 @@ class Sandbox:
         self.stop()
 
     @property
-    def _now(self) -> _Running:
+    def _life(self) -> Running:
         if self._running is None:
             raise RuntimeError("The sandbox is not running: use it as a context manager, or call start().")
         return self._running
 
     @property
+    def _now(self) -> OpenSite:
+        return self._life.site
+
+    @property
+    def _contents(self) -> Contents:
+        return self._now.contents
+
+    @property
     def url(self) -> str:
         """Address of the site, context path included, without a slash at the end."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._now.port}{self._context_path}"
+        host = f"[{self._setup.host}]" if ":" in self._setup.host else self._setup.host
+        return f"http://{host}:{self._life.port}{self._setup.context_path}"
 
     @property
     def site(self) -> SiteSettings:
         """How the site is configured; may be replaced while it runs."""
-        return self._running.archive.site if self._running else self._site
+        return self._now.archive.site if self._running else self._site
 
     @site.setter
     def site(self, settings: SiteSettings) -> None:
         self._site = settings
         if self._running:
-            self._running.archive.site = settings
-
-    # What the archive holds
-
-    def add_user(self, name: str, password: str) -> None:
-        """Add an ordinary user, without site roles."""
-        self._now.archive.save(account(name, password))
-
-    def add_project(
-        self,
-        project_id: str,
-        *,
-        secondary_id: str | None = None,
-        name: str | None = None,
-        accessibility: Accessibility = "private",
-    ) -> str:
-        """Add a project that belongs to the administrator, and give its ID."""
-        return self._now.contents.add_project(
-            project_id, secondary_id=secondary_id or "", name=name or "", accessibility=accessibility
-        )
-
-    def add_member(self, project_id: str, user: str, *, role: Role = "member") -> None:
-        """Let a user own, edit (``member``) or read (``collaborator``) a project."""
-        self._now.contents.add_member(project_id, user, role=role)
-
-    def add_session(
-        self,
-        project_id: str,
-        label: str,
-        *,
-        xsi_type: str = "xnat:mrSessionData",
-        subject: str | None = None,
-        scans: Mapping[str, str] | None = None,
-        modality: str | None = None,
-    ) -> str:
-        """Add a session with its subject and scans (scan ID to type), and give its global ID."""
-        return self._now.contents.add_session(
-            project_id,
-            label,
-            xsi_type=xsi_type,
-            subject=subject or f"{label}_subject",
-            scans=scans or {},
-            fields={"modality": modality} if modality else {},
-        )
-
-    def add_dicom(
-        self, project_id: str, files: Iterable[Path] | Path, *, subject: str | None = None, session: str | None = None
-    ) -> list[str]:
-        """Add sessions made from DICOM files, and give their global IDs; needs pydicom.
-
-        Folders stand for all files in them.  What `subject` and `session` do not say, the
-        headers do, as for an import; `datasets.dicom_study` makes files to add.
-
-        >>> import tempfile
-        >>> from xnat_upload.sandbox.datasets import dicom_study
-        >>> with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
-        ...     project = sandbox.add_project("P1")
-        ...     sandbox.add_dicom(project, dicom_study(Path(folder)), session="CT1")
-        ['XNAT_E00001']
-        """
-        from xnat_upload.sandbox.seeding import add_dicom
-
-        return add_dicom(
-            self._now.archive,
-            Disk(self._holds),
-            [files] if isinstance(files, Path) else files,
-            project_id=project_id,
-            subject=subject or "",
-            session=session or "",
-            user=self.user,
-        )
-
-    def files(self, project_id: str, session_label: str, scan_id: str, resource_label: str) -> dict[str, bytes]:
-        """Give the catalogued files of a resource: name to the bytes on disk."""
-        return self._now.contents.files(project_id, session_label, scan_id, resource_label)
-
-    def orphans(self, project_id: str, session_label: str, scan_id: str, resource_label: str) -> dict[str, bytes]:
-        """Give the files that lie on disk without an entry in the catalog."""
-        return self._now.contents.orphans(project_id, session_label, scan_id, resource_label)
+            self._now.archive.site = settings
 
     # What happened, and what shall happen
 
     @property
-    def requests(self) -> tuple[RecordedRequest, ...]:
+    def requests(self) -> Requests:
         """Every request since the start, or since `clear_requests`, in the order of the answers."""
         return self._now.recorder.requests
 
     def clear_requests(self) -> None:
         """Forget the recorded requests."""
         self._now.recorder.clear()
+
+    def keep_bodies(self) -> None:
+        """Keep the bodies of all requests from now on, in memory, until the next reset."""
+        self._now.recorder.keeps_bodies = True
 
     def inject(self, fault: Fault) -> InjectedFault:
         """Make something go wrong; see `xnat_upload.sandbox.faults`."""
@@ -293,22 +230,10 @@ class Sandbox:
         TimeoutError
             If one still is: it may be held.
         """
-        self._now.thread.take_in()
+        self._life.thread.take_in()
         if not self._now.recorder.wait_until_idle(timeout_seconds):
             raise TimeoutError(f"A request is still under way after {timeout_seconds} s.")
 
     def forget_sessions(self) -> None:
         """Make every JSESSIONID void, as a restart of the server does."""
         self._now.logins.close_all()
-
-
-@dataclass(frozen=True)
-class _Running:
-    """What exists only while the sandbox runs."""
-
-    archive: Archive
-    contents: Contents
-    logins: Logins
-    recorder: Recorder
-    thread: ServerThread
-    port: int

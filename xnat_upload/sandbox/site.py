@@ -6,8 +6,9 @@ is a profile, not a setting: nobody can switch a 1.6 to answer like a 1.8.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_type_hints
 
 Profile = Literal["1.6", "1.8", "1.10", "1.11"]
 """Whose answers are given: 1.6.4, which hospitals still run; 1.8.11; 1.10.2 and later; 1.11, which is coming."""
@@ -64,3 +65,25 @@ class SiteSettings:
     max_failed_logins: int = 20
     cookie_login: bool = True
     gateway_login: bool = False
+
+
+def site_settings(texts: Mapping[str, str]) -> SiteSettings:
+    """Read settings that were written down as text, such as ``{"checksums": "false"}``."""
+    kinds = get_type_hints(SiteSettings)
+    read: dict[str, Any] = {}
+    for name, value in texts.items():
+        if name not in kinds:
+            raise ValueError(f"There is no setting {name!r} of a site: it is one of {', '.join(sorted(kinds))}.")
+        read[name] = _value(name, value, kinds[name])
+    return SiteSettings(**read)
+
+
+def _value(name: str, value: str, kind: type[Any]) -> Any:
+    if kind is bool:
+        if value.lower() not in ("true", "false"):
+            raise ValueError(f"{name} is {value!r}, and must be true or false.")
+        return value.lower() == "true"
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is {value!r}, and must be a number.") from error

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,6 +34,8 @@ class RecordedRequest:
         Login of whoever it was done as.
     session_id : str or None
         The JSESSIONID it was done under, a new one included.
+    body : bytes or None
+        What had been read of the body when the answer was given; ``None`` unless bodies are kept.
     """
 
     method: str
@@ -43,22 +46,65 @@ class RecordedRequest:
     status: int | None
     user: str | None
     session_id: str | None
+    body: bytes | None = field(default=None, repr=False)
+
+
+class Requests(tuple[RecordedRequest, ...]):
+    """Requests in the order of their answers: a tuple with a way to choose among them."""
+
+    __slots__ = ()
+
+    def matching(
+        self,
+        *,
+        method: str | None = None,
+        path: str | None = None,
+        query: Mapping[str, str] | None = None,
+        status: int | None = None,
+        user: str | None = None,
+    ) -> Requests:
+        """Give those that are like this in everything that is said.
+
+        Parameters
+        ----------
+        method : str, optional
+            ``PUT`` and so on.
+        path : str, optional
+            A regular expression, looked for in the raw path, as in faults.
+        query : Mapping of str to str, optional
+            Parameters that must be there with these values; others may be.
+        status : int, optional
+            What was answered.
+        user : str, optional
+            Login of whoever it was done as.
+        """
+        pattern = re.compile(path or "")
+        return Requests(
+            one
+            for one in self
+            if method in (None, one.method)
+            and pattern.search(one.path)
+            and (query or {}).items() <= one.query.items()
+            and status in (None, one.status)
+            and user in (None, one.user)
+        )
 
 
 class Recorder:
     """Keeps the requests in the order in which they were answered."""
 
     def __init__(self) -> None:
+        self.keeps_bodies = False
         self._requests: list[RecordedRequest] = []
         self._lock = threading.Lock()
         self._under_way = 0
         self._at_rest = threading.Condition(self._lock)
 
     @property
-    def requests(self) -> tuple[RecordedRequest, ...]:
+    def requests(self) -> Requests:
         """All requests since the last `clear`."""
         with self._lock:
-            return tuple(self._requests)
+            return Requests(self._requests)
 
     def add(self, request: RecordedRequest) -> None:
         """Append one."""
@@ -100,6 +146,7 @@ class Recording:
         connection = scope["connection"]
         connection.send_continue()
         body_size = 0
+        kept: list[bytes] | None = [] if self._recorder.keeps_bodies else None
         recorded = False
 
         def record(status: int | None) -> None:
@@ -117,6 +164,7 @@ class Recording:
                     status=status,
                     user=exchange.user.login if exchange.user else None,
                     session_id=exchange.session_id,
+                    body=None if kept is None else b"".join(kept),
                 )
             )
 
@@ -126,6 +174,8 @@ class Recording:
             nonlocal body_size
             message = await receive()
             body_size += len(message.get("body", b""))
+            if kept is not None:
+                kept.append(message.get("body", b""))
             return message
 
         async def noted_send(message: Message) -> None:

@@ -1,0 +1,172 @@
+"""Filling a sandbox, and looking at what it holds: the calls of `Sandbox` that tests use most."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from xnat_upload.sandbox import inventory
+from xnat_upload.sandbox.contents import Contents
+from xnat_upload.sandbox.site import Accessibility, Role
+from xnat_upload.sandbox.store.passwords import account
+from xnat_upload.sandbox.store.records import Owner
+
+
+class Filling(ABC):
+    """What an archive holds: put in and read past HTTP."""
+
+    @property
+    @abstractmethod
+    def _contents(self) -> Contents:
+        """The archive that answers now."""
+
+    def add_user(self, name: str, password: str) -> None:
+        """Add an ordinary user, without site roles."""
+        self._contents.archive.save(account(name, password))
+
+    def add_project(
+        self,
+        project_id: str,
+        *,
+        secondary_id: str | None = None,
+        name: str | None = None,
+        accessibility: Accessibility = "private",
+    ) -> str:
+        """Add a project that belongs to the administrator, and give its ID."""
+        return self._contents.add_project(
+            project_id, secondary_id=secondary_id or "", name=name or "", accessibility=accessibility
+        )
+
+    def add_member(self, project_id: str, user: str, *, role: Role = "member") -> None:
+        """Let a user own, edit (``member``) or read (``collaborator``) a project."""
+        self._contents.add_member(project_id, user, role=role)
+
+    def add_session(
+        self,
+        project_id: str,
+        label: str,
+        *,
+        xsi_type: str = "xnat:mrSessionData",
+        subject: str | None = None,
+        scans: Mapping[str, str] | None = None,
+        modality: str | None = None,
+    ) -> str:
+        """Add a session with its subject and scans (scan ID to type), and give its global ID."""
+        return self._contents.add_session(
+            project_id,
+            label,
+            xsi_type=xsi_type,
+            subject=subject or f"{label}_subject",
+            scans=scans or {},
+            fields={"modality": modality} if modality else {},
+        )
+
+    def add_dicom(
+        self, project_id: str, files: Iterable[Path] | Path, *, subject: str | None = None, session: str | None = None
+    ) -> list[str]:
+        """Add sessions made from DICOM files, and give their global IDs; needs pydicom.
+
+        Folders stand for all files in them.  What `subject` and `session` do not say, the
+        headers do, as for an import; `datasets.dicom_study` makes files to add.
+
+        >>> import tempfile
+        >>> from xnat_upload.sandbox.datasets import dicom_study
+        >>> with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
+        ...     project = sandbox.add_project("P1")
+        ...     sandbox.add_dicom(project, dicom_study(Path(folder)), session="CT1")
+        ['XNAT_E00001']
+        """
+        from xnat_upload.sandbox.seeding import add_dicom
+
+        return add_dicom(
+            self._contents.archive,
+            self._contents.disk,
+            [files] if isinstance(files, Path) else files,
+            project_id=project_id,
+            subject=subject or "",
+            session=session or "",
+            user=self._contents.user,
+        )
+
+    def add_files(
+        self,
+        project_id: str,
+        session_label: str | None,
+        scan_id: str | None,
+        resource_label: str,
+        files: Mapping[str, bytes | Path] | Path,
+    ) -> None:
+        """Put files into a resource of a project, a session or a scan; the resource is made if it is missing.
+
+        Parameters
+        ----------
+        project_id, session_label, scan_id, resource_label : str
+            Where; ``None`` for the scan means a resource of the session, for both one of the project.
+        files : Mapping of str to bytes or Path, or Path
+            Names, also with ``/``, to contents; or a file; or a folder, which stands for all files in it.
+
+        Raises
+        ------
+        ValueError
+            If the place is missing, a file of the name is there, or XNAT would not take the name.
+        """
+        if isinstance(files, Path):
+            files = inventory.files_of_folder(files) if files.is_dir() else {files.name: files}
+        self._contents.add_files(project_id, session_label, scan_id, resource_label, files)
+
+    def files(
+        self,
+        project_id: str,
+        session_label: str | None = None,
+        scan_id: str | None = None,
+        resource_label: str | None = None,
+    ) -> dict[str, bytes]:
+        """Give the catalogued files of a resource: name to the bytes on disk.
+
+        Without `scan_id` it is a resource of the session, without `session_label` one of the
+        project.  Without `resource_label` all resources of that item and of what is in it are
+        read, and the names are addresses from it on: ``scans/1/resources/NIFTI/files/a.nii``.
+        """
+        owner = self._owner(project_id, session_label, scan_id)
+        return inventory.files(self._contents.archive, owner, resource_label)
+
+    def orphans(
+        self,
+        project_id: str,
+        session_label: str | None = None,
+        scan_id: str | None = None,
+        resource_label: str | None = None,
+    ) -> dict[str, bytes]:
+        """Give the files that lie on disk without an entry in the catalog; see `files`."""
+        owner = self._owner(project_id, session_label, scan_id)
+        return inventory.orphans(self._contents.archive, owner, resource_label)
+
+    def assert_stored(
+        self,
+        project_id: str,
+        session_label: str | None,
+        scan_id: str | None,
+        resource_label: str,
+        files: Mapping[str, bytes | Path],
+    ) -> None:
+        """Fail unless a resource holds these files with these bytes, and no other; see `files`.
+
+        Raises
+        ------
+        AssertionError
+            Which names every file that is missing, other than expected, or one too many.
+
+        Examples
+        --------
+        >>> from xnat_upload.sandbox import Sandbox
+        >>> with Sandbox() as sandbox:
+        ...     project = sandbox.add_project("P1")
+        ...     sandbox.add_files(project, None, None, "DOCS", {"a.txt": b"text"})
+        ...     sandbox.assert_stored(project, None, None, "DOCS", {"a.txt": b"text"})
+        """
+        owner = self._owner(project_id, session_label, scan_id)
+        inventory.check_stored(self._contents.archive, owner, resource_label, files)
+
+    def _owner(self, project_id: str, session_label: str | None, scan_id: str | None) -> Owner:
+        return inventory.owner_at(self._contents.archive, self._contents.project(project_id), session_label, scan_id)
