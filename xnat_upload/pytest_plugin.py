@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("xnat_sandbox_port", "Port of xnat_sandbox; 0, the default, takes a free one.", default="0")
     parser.addini("xnat_sandbox_profile", 'Whose answers sandboxes give: "1.6", "1.8" and so on.', default="1.8")
     parser.addini("xnat_sandbox_site", "Site settings of sandboxes, one NAME = VALUE in each line.", type="linelist")
+    parser.addini("xnat_sandbox_seed", "YAML files, or folders in XNAT's shape, that sandboxes hold.", type="paths")
 
 
 @pytest.fixture(scope="session")
@@ -89,4 +90,5 @@ def _settings(config: pytest.Config) -> dict[str, Any]:
         site = site_settings({name.strip(): value.strip() for name, _, value in pairs})
     except ValueError as error:
         raise pytest.UsageError(f"xnat_sandbox_site: {error}") from error
-    return {"profile": profile, "site": site}
+    seeds = config.getini("xnat_sandbox_seed")
+    return {"profile": profile, "site": site, "seed": lambda sandbox: [sandbox.add_from(path) for path in seeds]}

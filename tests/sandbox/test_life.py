@@ -63,6 +63,20 @@ def test_process_makes_the_sessions_that_are_asked_for() -> None:
             assert caller("PUT", f"{scan}?xsiType=xnat:ctScanData").status_code == 200
 
 
+def test_process_is_filled_from_files_and_again_after_a_reset(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text("projects: {P: {sessions: {E: }}}")
+    (tmp_path / "archive" / "Q" / "resources" / "R").mkdir(parents=True)
+    seeds = ("--seed", str(tmp_path / "site.yaml"), "--seed", str(tmp_path / "archive"))
+    with process(*seeds, "--session", "hub:ACC1") as (line, _):
+        caller = Caller(line.removeprefix("listening on "), "admin", "admin")
+        with caller.session:
+            assert caller("DELETE", "/data/projects/P/subjects/E_subject/experiments/E").status_code == 200
+            assert caller("PUT", "/data/projects/MORE").status_code == 200
+            assert caller("POST", "/xnat-sandbox/reset").status_code == 200
+            assert {row["ID"] for row in caller.rows("/data/projects")} == {"P", "Q", "PROJECT1"}
+            assert [row["label"] for row in caller.rows("/data/projects/P/experiments")] == ["E"]
+
+
 def test_what_cannot_be_in_an_archive_is_refused_where_it_is_added() -> None:
     with Sandbox() as sandbox:
         sandbox.add_user("ada", "secret")

@@ -71,12 +71,14 @@ xnat_sandbox_profile = {profile}
 xnat_sandbox_site =
     site_id = HOSP
     {setting}
+xnat_sandbox_seed = seeds/site.yaml
 """
 
 CONFIGURED = """
 import requests
 
 def test_configured(xnat_sandbox, xnat_project, make_xnat_sandbox):
+    assert set(xnat_sandbox.files("SOWN")) == set(make_xnat_sandbox().files("SOWN")) == {{"resources/R/files/a"}}
     assert xnat_sandbox.url.endswith(":{port}")
     assert xnat_sandbox.add_session(xnat_project, "A") == "HOSP_E00001"
     for sandbox in (xnat_sandbox, make_xnat_sandbox()):
@@ -131,6 +133,8 @@ def test_a_client_that_is_not_installed_skips_the_test(tmp_path: Path) -> None:
 
 
 def test_a_project_configures_its_sandboxes(tmp_path: Path, unused_port: int) -> None:
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "seeds" / "site.yaml").write_text("projects: {SOWN: {resources: {R: {a: text}}}}")
     (tmp_path / "pytest.ini").write_text(INI.format(port=unused_port, profile="1.6", setting="checksums = false"))
     done = run(tmp_path, CONFIGURED.format(port=unused_port), "-W", "error")
     assert done.returncode == 0, done.stdout + done.stderr

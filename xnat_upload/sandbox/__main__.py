@@ -12,6 +12,7 @@ from typing import get_args
 
 from xnat_upload.sandbox.sandbox import MISSING_EXTRA, Sandbox
 from xnat_upload.sandbox.site import Profile
+from xnat_upload.sandbox.store.dicom import NotDicomError, PydicomMissingError
 
 try:
     import click
@@ -75,6 +76,14 @@ def fill(sandbox: Sandbox, places: Iterable[tuple[str, str]], accounts: Iterable
     callback=_split_at(lambda value: value.rpartition(":")),
     help="A CT session to upload into, in a project that every account may edit; may be repeated.",
 )
+@click.option(
+    "--seed",
+    "seeds",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="PATH",
+    help="A YAML file, or a folder in the shape of XNAT's archive, to fill it from; may be repeated.",
+)
 @click.option("--context-path", default="", metavar="PATH", help="Servlet context, such as /xnat.")
 @click.option("--profile", type=click.Choice(get_args(Profile)), default="1.8", help="Whose answers to give.")
 @click.option("--latency-ms", type=float, default=0, metavar="N", help="Round-trip time of the network.")
@@ -87,12 +96,25 @@ def main(
     password: str,
     accounts: _Pairs,
     sessions: _Pairs,
+    seeds: tuple[Path, ...],
     context_path: str,
     profile: Profile,
     latency_ms: float,
     bandwidth_mbps: float | None,
 ) -> None:
     """Start an XNAT-compatible archive on this machine, to try and to test uploads without a server."""
+
+    def sow(sandbox: Sandbox) -> None:
+        for path in seeds:
+            try:
+                sandbox.add_from(path)
+            except (OSError, ValueError, ImportError, NotDicomError, PydicomMissingError) as error:
+                raise ValueError(f"--seed {path}: {error}") from error
+        try:
+            fill(sandbox, sessions, [name for name, _ in accounts])
+        except ValueError as error:
+            raise ValueError(f"{error} Leave out --session.") from error
+
     sandbox = Sandbox(
         data=data,
         host=host,
@@ -104,6 +126,7 @@ def main(
         profile=profile,
         latency_ms=latency_ms,
         bandwidth_mbps=bandwidth_mbps,
+        seed=sow,
     )
     leaving = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -117,11 +140,8 @@ def main(
             sys.exit(f"Port {port} is taken on {host}: choose another with --port, or 0 for a free one.")
         sys.exit(f"Cannot listen on {host}:{port}: {error}")
     try:
-        fill(sandbox, sessions, [name for name, _ in accounts])
         print(f"listening on {sandbox.url}", flush=True)
         leaving.wait()
-    except ValueError as error:
-        sys.exit(f"{error} Leave out --session.")
     finally:
         sandbox.stop()
 

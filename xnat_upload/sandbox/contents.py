@@ -30,6 +30,9 @@ class Contents:
         """Add a project that belongs to the user."""
         if self.archive.project(project_id) is not None:
             raise ValueError(f"There is a project {project_id!r} already.")
+        if accessibility not in get_args(Accessibility):
+            known = ", ".join(get_args(Accessibility))
+            raise ValueError(f"The accessibility {accessibility!r} is none: it is one of {known}.")
         self.archive.save(
             Project(
                 id=project_id,

@@ -77,7 +77,7 @@ class Filling(ABC):
         ...     sandbox.add_dicom(project, dicom_study(Path(folder)), session="CT1")
         ['XNAT_E00001']
         """
-        from xnat_upload.sandbox.seeding import add_dicom
+        from xnat_upload.sandbox.seeds.dicom import add_dicom
 
         return add_dicom(
             self._contents.archive,
@@ -114,6 +114,25 @@ class Filling(ABC):
         if isinstance(files, Path):
             files = inventory.files_of_folder(files) if files.is_dir() else {files.name: files}
         self._contents.add_files(project_id, session_label, scan_id, resource_label, files)
+
+    def add_from(self, path: Path) -> None:
+        """Add what a YAML file says, or what lies in a folder in the shape of XNAT's archive.
+
+        Both forms are shown in docs/sandbox.md, "Filling it".
+
+        Raises
+        ------
+        ValueError
+            If something in it has no meaning or no place, or is there already.
+        """
+        if path.is_dir():
+            from xnat_upload.sandbox.seeds.folder import add_folder
+
+            add_folder(self._contents, path)
+        else:
+            from xnat_upload.sandbox.seeds.yaml_file import add_yaml
+
+            add_yaml(self._contents, path)
 
     def files(
         self,
