@@ -56,6 +56,12 @@ class FaultPlan:
         self._injected: list[InjectedFault] = []
         self._lock = threading.Lock()
 
+    @property
+    def injected(self) -> tuple[InjectedFault, ...]:
+        """All of them, in the order in which they were put in."""
+        with self._lock:
+            return tuple(self._injected)
+
     def inject(self, fault: Fault) -> InjectedFault:
         """Put a fault in."""
         injected = InjectedFault(fault, self._remove)

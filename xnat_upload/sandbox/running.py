@@ -18,6 +18,7 @@ from xnat_upload.sandbox.server.application import build_application
 from xnat_upload.sandbox.server.control import Control
 from xnat_upload.sandbox.server.link import Link
 from xnat_upload.sandbox.server.recording import Recorder
+from xnat_upload.sandbox.server.status import status_page
 from xnat_upload.sandbox.server.thread import ServerThread
 from xnat_upload.sandbox.startup import Setup
 from xnat_upload.sandbox.store.archive import Archive
@@ -87,12 +88,16 @@ class Running:
             listener.close()
             raise
         self.port: int = listener.getsockname()[1]
-        control = Control(lambda: self.site.app, context_path=setup.context_path, reset=reset)
+        control = Control(lambda: self.site.app, context_path=setup.context_path, reset=reset, status=self._status)
         self.thread = ServerThread(control, listener)
         self.thread.start()
 
     def _next_folder(self) -> Path:
         return self._setup.data or self._root / str(next(self._numbers))
+
+    def _status(self) -> str:
+        site = self.site
+        return status_page(site.archive, site.recorder, site.faults, is_temporary=self._setup.data is None)
 
     def renew(self, *, holds: Holds, faults: FaultPlan) -> None:
         """Put a new site in the place of the old one, and throw that away."""

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 import anyio.to_thread
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 ADDRESS = "/xnat-sandbox"
+METHODS = {"": "GET", "/reset": "POST"}
 
 
 class Control:
@@ -27,12 +28,17 @@ class Control:
         Gives the application of the site that answers now.
     reset : callable
         Puts a new site in its place.
+    status : callable
+        Gives the page that shows what it holds.
     """
 
-    def __init__(self, app: Callable[[], ASGIApp], *, context_path: str, reset: Callable[[], None]) -> None:
+    def __init__(
+        self, app: Callable[[], ASGIApp], *, context_path: str, reset: Callable[[], None], status: Callable[[], str]
+    ) -> None:
         self._app = app
         self._address = f"{context_path}{ADDRESS}"
         self._reset = reset
+        self._status = status
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what is meant for the sandbox, and pass on the rest."""
@@ -46,10 +52,13 @@ class Control:
     async def _answer(self, request: Request, path: str) -> Response:
         if not _is_from_here(request):
             return PlainTextResponse("This address is for programs of the machine that the sandbox runs on.\n", 403)
-        if path != "/reset":
-            return PlainTextResponse(f"The sandbox itself has only {self._address}/reset (POST).\n", 404)
-        if request.method != "POST":
-            return PlainTextResponse("A reset is asked for by POST.\n", 405, {"Allow": "POST"})
+        if path not in METHODS:
+            return PlainTextResponse(f"The sandbox itself has {self._address} and {self._address}/reset.\n", 404)
+        if request.method != METHODS[path]:
+            allowed = METHODS[path]
+            return PlainTextResponse(f"This is asked for by {allowed}.\n", 405, {"Allow": allowed})
+        if not path:
+            return HTMLResponse(await anyio.to_thread.run_sync(self._status), headers={"Cache-Control": "no-store"})
         try:
             await anyio.to_thread.run_sync(self._reset)
         except Exception as error:
