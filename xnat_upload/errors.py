@@ -251,7 +251,7 @@ class ServerUnavailableError(XnatUploadError):
     may_have_arrived : bool
         False only if it is certain that the request never reached the archive.
     still_working : bool
-        True if a proxy or this client stopped waiting while the archive may still be at work.
+        True if a proxy or this client stopped waiting, or the line broke, while the archive may still be at work.
     retry_after_seconds : float or None
         How long the archive asked to be left alone.
     host_unknown : bool

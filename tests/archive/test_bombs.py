@@ -114,7 +114,8 @@ def test_a_length_that_is_none_ends_in_one_of_our_errors(ward: SandboxHospital, 
 
 
 def test_an_unknown_size_is_not_known_and_not_altered(tmp_path: Path) -> None:
-    listing = {"ResultSet": {"Result": [{"URI": "/data/experiments/E1/scans/4/resources/7/files/a.nii", "Size": "3"}]}}
+    row = {"URI": "/data/experiments/E1/scans/4/resources/7/files/a.nii", "Size": "3", "digest": ""}
+    listing = {"ResultSet": {"Result": [row]}}
     packed = answer(b"", content_type="application/octet-stream", headers="Content-Encoding: gzip\r\n")
 
     class WithoutMd5(Conversation):

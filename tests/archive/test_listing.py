@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import corpus
+from xnat_upload import Accession, Resource, Scan
 from xnat_upload.archive.listing import OneLabelTwiceError, StoredFile, read_listing
 
 BASE = "/data/experiments/E1/scans/4/resources/57/files/"
@@ -40,7 +41,7 @@ def test_what_stands_before_the_name_does_not_matter(before: str) -> None:
 
 def test_old_servers_list_no_digest_and_catalogs_may_lack_a_size() -> None:
     bare = {"URI": BASE + "a"}
-    assert read_listing(table(bare)) == {"a": StoredFile(None, "")}
+    assert read_listing(table(bare)) == {"a": StoredFile(None, "", on_disk=True)}
     assert read_listing(table(row("a", Size="", digest=None, cat_ID=None))) == {"a": StoredFile(None, "")}
 
 
@@ -55,6 +56,50 @@ def test_an_empty_table_lists_nothing() -> None:
 def test_two_resources_of_one_label_are_an_error_that_names_them() -> None:
     with pytest.raises(OneLabelTwiceError, match="'57', '58'"):
         read_listing(table(row("a"), row("b", cat_ID="58")))
+
+
+def test_two_rows_for_one_name_are_no_listing() -> None:
+    with pytest.raises(ValueError, match="two rows for 'a'"):
+        read_listing(table(row("a"), row("b"), row("a", Size="10")))
+
+
+ACCESSION = Accession("hub", "P1", "S1", "E1", "FAK1", "xnat:ctSessionData")
+SEG = Resource(Scan(ACCESSION, "4"), "SEG")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "/data/experiments/E1/scans/4",
+        "/experiments/E1/scans/4",
+        "/xnat/data/projects/P1/subjects/S1/experiments/E1/scans/4",
+        "/data/projects/P1/subjects/S1/experiments/FAK1/scans/4",
+        "",
+    ],
+)
+def test_a_row_of_what_was_asked_for_is_taken_however_its_address_begins(before: str) -> None:
+    assert list(read_listing(table(row("", URI=f"{before}/resources/57/files/a", collection="SEG")), of=SEG)) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ({"URI": "/data/experiments/E2/scans/4/resources/57/files/a"}, "another session, 'E2'"),
+        ({"URI": "/data/experiments/E1/scans/5/resources/57/files/a"}, "another scan, '5'"),
+        ({"URI": "/data/experiments/E1/resources/57/files/a"}, "another scan, 'none'"),
+        ({"collection": "NIFTI"}, "another resource, 'NIFTI'"),
+    ],
+)
+def test_a_row_of_another_place_makes_a_listing_none(more: dict[str, str], what: str) -> None:
+    with pytest.raises(ValueError, match=what):
+        read_listing(table(row("b", collection="SEG"), row("a", **more)), of=SEG)
+
+
+def test_a_resource_of_the_session_itself_has_no_rows_of_a_scan() -> None:
+    own = Resource(ACCESSION, "SEG")
+    assert list(read_listing(table(row("", URI="/data/experiments/E1/resources/57/files/a")), of=own)) == ["a"]
+    with pytest.raises(ValueError, match="another scan, '4'"):
+        read_listing(table(row("a")), of=own)
 
 
 NO_TABLES: list[Any] = [

@@ -268,7 +268,7 @@ def test_another_clients_file_is_no_proof_of_ours_where_a_file_beside_it_changed
             (folder / "00002.dcm").write_bytes(b"other bytes")
             with pytest.raises(IncompleteUploadError) as caught:
                 uploader.run(plan)
-        assert [str(file.status) for file in caught.value.report.files] == ["unproven", "failed", "failed", "unproven"]
+        assert [str(file.status) for file in caught.value.report.files] == ["stored", "failed", "failed", "stored"]
         assert sandbox.files("P", "ACC", "4", "SEG")["00001.dcm"] == b"x" * 105
 
 

@@ -194,7 +194,7 @@ def refusal(answer: Answer, *, doing: str) -> XnatUploadError | None:
     if status in _BUSY or (status == 500 and any(words in answer.text for words in _CATALOG_CONFLICT)):
         return ServerUnavailableError(
             f"{start} All attempts are used up; try again later.",
-            still_working=status == 504,
+            still_working=status in (502, 504),  # of a proxy, which knows no more of the archive's work than we
             retry_after_seconds=_seconds(answer.retry_after),
             status=status,
             url=answer.url,

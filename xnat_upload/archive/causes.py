@@ -200,13 +200,14 @@ def _of_line(error: Exception, chain: list[BaseException], *, method: str, url: 
         return ServerUnavailableError(
             f"{what}: no answer in time. The archive may still be at work: check that it is up and reachable, then "
             "try again.",
-            still_working=isinstance(error, (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)),
+            still_working=True,
             url=url,
         )
     if isinstance(error, _BROKEN):
         return ServerUnavailableError(
             f"{what}: the connection broke off ({_in_a_word(chain)}). Check that the archive is up and reachable, then "
             "try again.",
+            still_working=True,  # a proxy that goes away takes nothing of the archive's work with it
             url=url,
         )
     return ServerError(

@@ -8,6 +8,7 @@ it complains.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from xnat_upload.archive import retry
 from xnat_upload.archive.connection import Body, Connection
@@ -146,7 +147,7 @@ class Archive:
         """
         answer = self.connection.ask("GET", f"{resource}/files", doing="listing the files", params={"format": "json"})
         try:
-            listed = read_listing(answer.json())
+            listed = read_listing(answer.json(), of=resource)
         except OneLabelTwiceError as error:
             numbers = " and ".join(quoted(each) for each in error.args[:3])
             raise ServerError(
@@ -195,7 +196,7 @@ class Archive:
         for name in unproven:
             if name in listed and not listed[name].md5:
                 size_bytes = listed[name].size_bytes
-                listed[name] = StoredFile(size_bytes, self.served_md5(resource, name, size_bytes=size_bytes) or "")
+                listed[name] = replace(listed[name], md5=self.served_md5(resource, name, size_bytes=size_bytes) or "")
         return listed
 
     def served_bytes(self, resource: Resource, name: str) -> int | None:

@@ -6,19 +6,15 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
-from xnat_upload.archive.listing import Listing
 from xnat_upload.errors import XnatUploadError
 from xnat_upload.planning.step import Step
-from xnat_upload.transfer.file_records import Ledger
+from xnat_upload.transfer.file_records import FileRecords
 
 logger = logging.getLogger(__name__)
 
 
 class ContestedStore(Protocol):
     """One resource of an archive, which others may write as well."""
-
-    def listing(self) -> Listing:
-        """List what is stored."""
 
     def served_md5(self, name: str) -> str | None:
         """Give the MD5 of the bytes that the archive would serve; None if it serves none."""
@@ -27,7 +23,7 @@ class ContestedStore(Protocol):
         """Let the archive compute its MD5s anew, so that its listing tells what is on its disk."""
 
 
-def yield_to_other(steps: Sequence[Step], *, store: ContestedStore, ledger: Ledger) -> None:
+def yield_to_other(steps: Sequence[Step], *, store: ContestedStore, records: FileRecords) -> None:
     """Another client's file is listed under names that we were writing too: say which bytes are there now.
 
     XNAT tells two writers apart only when both are done. The loser's bytes may lie over the winner's then, under the
@@ -38,33 +34,21 @@ def yield_to_other(steps: Sequence[Step], *, store: ContestedStore, ledger: Ledg
     unseen: list[Step] = []
     for step in steps:
         try:
-            ours = store.served_md5(step.file.name) == ledger.fingerprint(step).md5
+            ours = store.served_md5(step.file.name) == records.fingerprint(step).md5
         except XnatUploadError as error:
             logger.warning("What lies under a name of another client could not be read back: %s.", type(error).__name__)
             unseen.append(step)
         else:
             (damaged if ours else lost).append(step)
     stored_by_other = "another client stored a different file under this name meanwhile"
-    ledger.conflict(lost, stored_by_other)
-    ledger.conflict(unseen, f"{stored_by_other}; whether its bytes are whole could not be seen. Ask its owner to check")
-    ledger.fail(
+    records.conflict(lost, stored_by_other)
+    records.conflict(
+        unseen, f"{stored_by_other}; whether its bytes are whole could not be seen. Ask its owner to check"
+    )
+    records.fail(
         damaged,
         "another client stored this name at the same moment; its entry is listed, but the bytes are ours now. "
         "Agree with its owner whose file it is, and upload that one with exist_ok=True",
     )
     if damaged:
         store.refresh_checksums()
-
-
-def settle_refused_names(steps: Sequence[Step], *, store: ContestedStore, ledger: Ledger) -> None:
-    """XNAT refused names that were not listed before: say whose they are, as far as that can be known."""
-    listed = store.listing()
-    ledger.conflict(
-        [step for step in steps if step.file.name in listed],
-        "another client stored a file under this name meanwhile; nothing was replaced",
-    )
-    ledger.fail(
-        [step for step in steps if step.file.name not in listed],
-        "the archive holds unlisted bytes under this name: the leftover of an upload that broke off, or one that "
-        "is under way. Once no other upload is running, run again with exist_ok=True to replace them",
-    )

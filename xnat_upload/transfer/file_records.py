@@ -6,7 +6,7 @@ has said that it took it, which proves nothing yet; and settled only by a listin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xnat_upload.local.file import Fingerprint, fingerprint
@@ -24,14 +24,18 @@ class _Entry:
     reason: str
     fingerprint: Fingerprint | None
     left: bool = False
+    left_bytes: bool = False
+    may_have_entry: bool = False
+    doubt: bool = False
     answered: bool = False
     wrong: bool = False
+    mended: str = ""
     conflict: bool = False
     attempts: int = 0
     seconds: float = 0.0
 
 
-class Ledger:
+class FileRecords:
     """One line for each file of a plan."""
 
     def __init__(self, plan: Plan) -> None:
@@ -77,19 +81,75 @@ class Ledger:
             entry.fingerprint = fingerprint(step.file)
         return entry.fingerprint
 
-    def sent(self, steps: Iterable[Step], fingerprints: Mapping[str, Fingerprint], *, seconds: float) -> None:
-        """Enter one request: the files it carried, which are open again, and what really left of them."""
+    def sent(
+        self,
+        steps: Sequence[Step],
+        fingerprints: Mapping[str, Fingerprint],
+        *,
+        seconds: float,
+        streamed: bool = False,
+        refused: Collection[str] = (),
+    ) -> None:
+        """Enter one request: the files it carried, which are open again, and what really left of them.
+
+        Parameters
+        ----------
+        fingerprints : mapping of str to Fingerprint
+            Of the files that left to their last byte.
+        streamed : bool
+            The archive reads the request while it writes, so that a part of it may lie on its disk.
+        refused : collection of str
+            Names that the archive said it passed over: nothing of the request lies under them.
+        """
+        whole = all(step.file.name in fingerprints for step in steps)
         for step in steps:
             entry = self._entries[step.file.name]
             entry.status, entry.answered, entry.wrong = None, False, False
             entry.attempts += 1
             entry.seconds += seconds
-            entry.left |= step.file.name in fingerprints
+            entry.left = step.file.name in fingerprints
+            if step.file.name not in refused:
+                # A single file may have left in part; of a batch only what was read to its end has begun to leave.
+                entry.left_bytes |= (streamed and (entry.left or len(steps) == 1)) or whole
+                entry.may_have_entry |= whole
             entry.fingerprint = fingerprints.get(step.file.name, entry.fingerprint)
 
-    def has_left(self, step: Step) -> bool:
-        """Say whether a file has left in a request, so that unlisted bytes under its name are its own."""
-        return self._entries[step.file.name].left
+    def begun_before(self) -> None:
+        """An earlier attempt at all of it was lost with its process: whatever may be there may be ours."""
+        for entry in self._entries.values():
+            entry.left_bytes = entry.may_have_entry = True
+            entry.doubt = entry.step.action is Action.REPLACE
+
+    def left_whole(self, steps: Iterable[Step]) -> bool:
+        """Say whether the last request left to its last byte, so that the archive may go on without us."""
+        return all(self._entries[step.file.name].left for step in steps)
+
+    def may_have_left_bytes(self, step: Step) -> bool:
+        """Say whether unlisted bytes under a name may be those of a request of this upload."""
+        return self._entries[step.file.name].left_bytes
+
+    def may_have_entry(self, step: Step) -> bool:
+        """Say whether an entry may be that of a request of this upload: XNAT makes none for one that broke off."""
+        return self._entries[step.file.name].may_have_entry
+
+    def doubt(self, steps: Iterable[Step]) -> None:
+        """A request that goes over what is there has left whole, and did not end with a success.
+
+        It may have broken off half way over an old file, whose entry tells of the old bytes then. That an entry tells
+        of ours proves no more: it may be that of an earlier request.
+        """
+        for step in steps:
+            self._entries[step.file.name].doubt = True
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether an entry may tell of other bytes than those on the archive's disk."""
+        return any(entry.doubt for entry in self._entries.values())
+
+    def taken_anew(self) -> None:
+        """The archive has taken its checksums anew."""
+        for entry in self._entries.values():
+            entry.doubt = False
 
     def answered(self, steps: Iterable[Step]) -> None:
         """The archive took these, or lists them as they were sent: to be verified at the end."""
@@ -103,8 +163,11 @@ class Ledger:
             entry = self._entries[name]
             if entry.status is Status.SKIPPED:
                 continue
-            replaced = entry.step.action is Action.REPLACE
-            reason = f"size and MD5 agree; before, {entry.step.reason}" if replaced else "size and MD5 agree"
+            reason = "size and MD5 agree"
+            if entry.step.action is Action.REPLACE:
+                reason += f"; before, {entry.step.reason}"
+            if entry.mended:
+                reason += f"; sent once more, because {entry.mended}"
             self._settle(name, Status.STORED, reason)
 
     def unproven(self, names: Iterable[str]) -> None:
@@ -114,12 +177,32 @@ class Ledger:
                 continue  # its bytes were proven before, and no request of this upload has touched it
             self._settle(name, Status.UNPROVEN, "the size agrees; this archive keeps no MD5")
 
-    def found_wrong(self, names: Iterable[str], reason: str) -> None:
-        """These did not arrive or are there no more: they may be sent once more, and have failed until then."""
+    def missing(self, names: Iterable[str]) -> None:
+        """The archive took these, or had them, and does not list them: they may be sent once more."""
+        self._found_wrong(names, "the archive does not list it")
+
+    def altered(self, names: Iterable[str], *, may_replace: bool) -> None:
+        """The archive lists these with other bytes: sent once more over them only if replacing was asked for."""
+        for name in names:
+            if may_replace:
+                again = " again" if self._entries[name].mended else ""
+                self._found_wrong(
+                    [name],
+                    f"the archive{again} has other bytes than were sent: another client's, or altered on the way",
+                )
+            else:
+                self._settle(
+                    name,
+                    Status.FAILED,
+                    "the archive has other bytes than were sent: another client has replaced them, or they were "
+                    "altered on the way. Nothing was replaced; exist_ok=True would",
+                )
+
+    def _found_wrong(self, names: Iterable[str], reason: str) -> None:
         for name in names:
             self._settle(name, Status.FAILED, reason)
             entry = self._entries[name]
-            entry.wrong = True
+            entry.wrong, entry.mended = True, reason
             if entry.step.action is Action.SKIP:
                 entry.step = replace(entry.step, action=Action.REPLACE, reason="stored already, and then not")
 

@@ -11,7 +11,7 @@ from xnat_upload.planning.plan import Plan
 from xnat_upload.report.outcome import ResourceResult
 from xnat_upload.report.progress import Meter, Share
 from xnat_upload.settings import TransferSettings
-from xnat_upload.transfer.writer import Carrier, Store
+from xnat_upload.transfer.writer import Store, Writer
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +49,8 @@ def transfer(
     """
     with ThreadPoolExecutor(max_workers=settings.workers, thread_name_prefix="xnat-upload") as pool:
         shares = [Share(meter or Meter(files_total=0, bytes_total=0, listener=None)) for _ in plans]
-        carriers = [
-            Carrier(
+        writers = [
+            Writer(
                 plan,
                 store_for(plan),
                 settings=settings,
@@ -63,20 +63,20 @@ def transfer(
         ]
 
         def carry_out(position: int) -> ResourceResult:
-            result = carriers[position].carry_out()
+            result = writers[position].carry_out()
             _settle(shares[position], plans[position], result)
             return result
 
         running: list[Future[ResourceResult]] = []
         try:
-            for position in range(len(carriers)):
+            for position in range(len(writers)):
                 running.append(pool.submit(carry_out, position))
             wait(running)
         except BaseException as interruption:
             stop.set()
             logger.warning("Interrupted: nothing more is sent; what was sent is verified now.")
             # Those that were not begun say so themselves.
-            running += [pool.submit(carry_out, position) for position in range(len(running), len(carriers))]
+            running += [pool.submit(carry_out, position) for position in range(len(running), len(writers))]
             wait(running)
             if not isinstance(interruption, KeyboardInterrupt):
                 raise

@@ -27,6 +27,8 @@ class Verification:
     ----------
     same, unproven, altered, missing : tuple of str
         Each name that was sent, in exactly one of them.
+    recorded : tuple of str
+        Those of the unproven whose size is not that of the archive's disk but was recorded when they were written.
     extra : tuple of str
         Names that were neither sent nor there before: another client's, or something that went wrong.
     """
@@ -35,6 +37,7 @@ class Verification:
     unproven: tuple[str, ...] = ()
     altered: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    recorded: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
 
 
@@ -66,5 +69,6 @@ def verify(sent: Mapping[str, Fingerprint], *, listed: Listing, listed_before: L
         unproven=tuple(names[Likeness.UNPROVEN]),
         altered=tuple(names[Likeness.DIFFERENT]),
         missing=tuple(names[Likeness.MISSING]),
+        recorded=tuple(name for name in names[Likeness.UNPROVEN] if not listed[name].on_disk),
         extra=tuple(name for name in listed if name not in sent and name not in listed_before),
     )
