@@ -37,7 +37,7 @@ lowest: install  ## the tests once more, with the oldest allowed version of each
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv venv --quiet --clear --python $(PYTHON) build/lowest
 	$(BIN)/uv pip compile --quiet --python build/lowest --resolution lowest-direct --extra demo --extra parquet --extra dask --extra cli pyproject.toml --output-file build/lowest.txt
-	$(BIN)/uv pip install --quiet --python build/lowest --constraint build/lowest.txt --editable '.[test]'
+	$(BIN)/uv pip install --quiet --python build/lowest --constraint build/lowest.txt --editable '.[test,docs]'
 	build/lowest/bin/python -m pytest --numprocesses auto --dist loadfile
 
 docs: install  ## build the site into build/docs; a warning is an error
