@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import pyxnat
+import tblib.pickling_support
 
 from tests.archive.test_odd_answers import HTML, Conversation
 from tests.hospital import IMPATIENT
@@ -116,6 +117,9 @@ def used(connect: Callable[[str], Uploader], server: str, folder: Path) -> list[
     except XnatUploadError as error:
         made.append(error)
     return made
+
+
+tblib.pickling_support.install()  # as dask does: errors are pickled with their causes, and must still be
 
 
 def texts(thing: object) -> Iterator[str]:

@@ -60,7 +60,9 @@ def test_a_script_shows_no_more_than_helps(failing: tuple[str, str]) -> None:
     _, code = failing
     with pytest.raises((XnatUploadError, UploadInterrupted)) as raised:
         exec(compile(code, "program", "exec"), {})
-    lines = "".join(traceback.format_exception(raised.value)).splitlines()
+    shown = "".join(traceback.format_exception(raised.value)).splitlines()
+    # Not the marks that newer Pythons put under a line, nor the further lines of a call.
+    lines = [line for line in shown if not line.startswith("    ") or not re.search(r"^ {6}|^[\s~^]+$|^    \)", line)]
     assert len(lines) <= 25, "\n".join(lines)
     assert not [line for line in lines if re.search("tenacity|concurrent/futures|urllib3|requests/", line)]
     assert sum(line.startswith("Traceback") for line in lines) <= 2

@@ -176,10 +176,14 @@ def _xml(answer: Answer) -> etree._Element:
     # another encoding than XNAT's they could not be counted.
     answer.check_memory(150 * answer.body.count(b"<") + 250 * answer.body.count(b"="))
     parser = etree.XMLParser(encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    # lxml's own error keeps a log that cannot be pickled, and a cluster pickles errors with their causes and contexts.
+    root, fault = None, ""
     try:
         root = etree.fromstring(answer.body, parser=parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise answer.error("with something that is not the XML it should be") from error
+        fault = str(error)
+    if root is None:
+        raise answer.error("with something that is not the XML it should be") from ValueError(fault)
     if root.getroottree().docinfo.internalDTD is not None:
         raise answer.error("with a document type declaration, which an XNAT does not send")
     return root
