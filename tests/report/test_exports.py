@@ -66,6 +66,7 @@ def test_json_is_one_document_with_summary_totals_and_files() -> None:
         "failed": 1,
         "not_sent": 0,
         "bytes_sent": 2048,
+        "bytes_lost": 2048,
         "seconds": 2.0,
         "bytes_per_second": 1024.0,
         "extra": ["theirs.nii"],

@@ -69,7 +69,7 @@ def test_a_report_shows_a_row_for_each_file_with_status_size_and_reason() -> Non
 
 def test_a_report_shows_totals_time_and_bytes_per_second() -> None:
     text = text_of(parsed(Report(files=(OUTCOME, FAILED), seconds=2.0)._repr_html_()))
-    assert "1 stored, 1 failed; 2.0 KiB sent in 2.0 s · 1.0 KiB/s" in text
+    assert "1 stored, 1 failed; 2.0 KiB sent in 2.0 s; up to 2.0 KiB more sent and not stored · 1.0 KiB/s" in text
     assert "1 not in the archive" in text
     assert "hub" not in text
 

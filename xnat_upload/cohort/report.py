@@ -72,6 +72,12 @@ class CohortOutcomes(Sequence[FileOutcome]):
         """Add up the sizes of the rows of some statuses."""
         return self._manifest.bytes_of(self.rows(*statuses))
 
+    def bytes_lost(self) -> int:
+        """Add up the sizes of the rows that requests carried in vain, without making their outcomes."""
+        wrong = [_STATUSES.index(status) for status in (Status.FAILED, Status.NOT_SENT)]
+        failed, not_sent = (self._rows["status"] == code for code in wrong)
+        return int(self._manifest.sizes_bytes[(failed | not_sent) & (self._rows["attempts"] > 0)].sum())
+
     def __len__(self) -> int:
         return len(self._rows)
 
@@ -134,6 +140,11 @@ class CohortReport(Report):
     def bytes_sent(self) -> int:
         """Bytes of the files that were sent and are in the archive now."""
         return self.files.bytes_of(Status.STORED, Status.UNPROVEN)
+
+    @property
+    def bytes_lost(self) -> int:
+        """Bytes of the files that requests carried and that are not in the archive as they should be."""
+        return self.files.bytes_lost()
 
     def count(self, status: Status | str) -> int:
         """Count the files that ended in one way."""

@@ -76,6 +76,14 @@ class Report:
         return sum(file.size_bytes for file in self.files if file.status in (Status.STORED, Status.UNPROVEN))
 
     @property
+    def bytes_lost(self) -> int:
+        """Bytes of the files that requests carried and that are not in the archive as they should be.
+
+        At most: a request that broke off may have carried less.
+        """
+        return sum(file.size_bytes for file in self.files if not file.ok and file.attempts)
+
+    @property
     def bytes_per_second(self) -> float:
         """Bytes sent over the time that the whole upload took; 0 if nothing was sent."""
         return self.bytes_sent / self.seconds if self.seconds > 0 else 0.0
@@ -89,7 +97,8 @@ class Report:
         """One line that says how many files ended how, with bytes and time."""
         parts = [f"{number} {status}" for status in Status if (number := self.count(status))] or ["no files"]
         sent = f"{readable_bytes(self.bytes_sent)} sent in {self.seconds:.1f} s"
-        return f"{', '.join(parts)}; {sent}{in_words(self.left_out)}"
+        lost = f"; up to {readable_bytes(self.bytes_lost)} more sent and not stored" if self.bytes_lost else ""
+        return f"{', '.join(parts)}; {sent}{lost}{in_words(self.left_out)}"
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -167,6 +176,7 @@ class Report:
             "files": len(self.files),
             **{status.value.replace(" ", "_"): self.count(status) for status in Status},
             "bytes_sent": self.bytes_sent,
+            "bytes_lost": self.bytes_lost,
             "seconds": self.seconds,
             "bytes_per_second": round(self.bytes_per_second, 1),
             "extra": list(self.extra),
