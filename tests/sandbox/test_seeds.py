@@ -39,6 +39,7 @@ projects:
           2: xnat:otherDicomScanData
           "3":
             xsi_type: xnat:petScanData
+            type: PET AC
             resources: {NIFTI: {t.nii: T1}}
       NO:
     dicom: study
@@ -76,8 +77,8 @@ def test_everything_a_yaml_file_says_is_there(sandbox: Sandbox, tmp_path: Path) 
             "CT7": ("xnat:ctSessionData", "Test_Patient"),
         }
         scans = ada.rows("/data/projects/LUNG/subjects/S1/experiments/ACC1/scans")
-        assert {row["ID"]: row["xsiType"] for row in scans} == {
-            "010": "xnat:ctScanData", "2": "xnat:otherDicomScanData", "3": "xnat:petScanData",
+        assert {row["ID"]: (row["xsiType"], row["type"]) for row in scans} == {
+            "010": ("xnat:ctScanData", ""), "2": ("xnat:otherDicomScanData", ""), "3": ("xnat:petScanData", "PET AC"),
         }  # fmt: skip
         assert ada("PUT", "/data/projects/LUNG/resources/NEW").status_code == 403
     assert sandbox.files("LUNG", None, None, "NOTES") == {"a.txt": b"text", "sub/b.txt": b"010"}
@@ -96,7 +97,7 @@ def test_everything_a_yaml_file_says_is_there(sandbox: Sandbox, tmp_path: Path) 
     [
         ("projekts: {}", r"site.yaml has 'projekts', which means nothing: it may have users, projects\."),
         ("projects: {P: {sesions: {}}}", "projects.P has 'sesions', which means nothing"),
-        ("projects: {P: {sessions: {E: {scans: {1: {type: T1}}}}}}", r"projects\.P\.sessions\.E\.scans\.1 has 'type'"),
+        ("projects: {P: {sessions: {E: {scans: {1: {kind: T1}}}}}}", r"projects\.P\.sessions\.E\.scans\.1 has 'kind'"),
         ("projects: {P: {sessions: {E: {scans: {1: MR}}}}}", "'MR' is no data type"),
         ("projects: {P: {sessions: [E]}}", r"projects\.P\.sessions is \['E'\], and must be a table"),
         ("projects: {P: {members: {ada: owner}}}", "no user 'ada'"),

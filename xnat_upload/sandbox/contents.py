@@ -63,6 +63,7 @@ class Contents:
         xsi_type: str,
         subject: str,
         scans: Mapping[str, str],
+        scan_types: Mapping[str, str],
         fields: Mapping[str, str],
     ) -> str:
         """Add a session, its subject where it is missing, and its scans."""
@@ -71,6 +72,8 @@ class Contents:
         for given in (xsi_type, *scans.values()):
             if ":" not in given:
                 raise ValueError(f"{given!r} is no data type: give XNAT's name of one, such as 'xnat:ctSessionData'.")
+        for scan_id in scan_types.keys() - scans.keys():
+            raise ValueError(f"There is a type for scan {scan_id!r}, and no such scan.")
         with archive.lock:
             if archive.session_labelled(label, project=project) is not None:
                 raise ValueError(f"There is a session {label!r} in project {project_id!r} already.")
@@ -97,7 +100,8 @@ class Contents:
             archive.save(session)
             for scan_id, scan_type in scans.items():
                 row_id = archive.next_row_id("scan")
-                archive.save(Scan(row_id=row_id, session_id=session.id, id=scan_id, xsi_type=scan_type))
+                what = {"type": scan_types[scan_id]} if scan_types.get(scan_id) else {}
+                archive.save(Scan(row_id=row_id, session_id=session.id, id=scan_id, xsi_type=scan_type, fields=what))
         return session.id
 
     def add_files(

@@ -1,8 +1,9 @@
-"""Ready DICOM data sets for tests, made with pydicom: small, without anybody's data, and the same every time."""
+"""Ready data sets for tests, made with pydicom and nibabel: small, without anybody's data, and the same every time."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def dicom_study(
     folder: Path,
     *,
     modality: str = "CT",
-    series: int = 2,
+    series: int | Sequence[str] = 2,
     images: int = 3,
     patient_id: str = "PAT1",
     patient_name: str = "Test^Patient",
@@ -38,8 +39,10 @@ def dicom_study(
         Where to write; made if it is missing.
     modality : {"CT", "MR", "PT", "CR", "US"}
         Of all series.
-    series, images : int
-        How many series, and how many images of 16 by 16 pixels in each.
+    series : int or sequence of str
+        How many series, or the description of each.
+    images : int
+        How many images of 16 by 16 pixels in each series.
     patient_id, patient_name : str
         What the sandbox calls session and subject by, unless it is told otherwise.
     **elements
@@ -64,12 +67,28 @@ def dicom_study(
         raise ValueError(f"There is no data set of the modality {modality!r}: it is one of {', '.join(SOP_CLASSES)}.")
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for series_number in range(1, series + 1):
+    if isinstance(series, int):
+        series = [f"{modality} series {number + 1}" for number in range(series)]
+    for series_number, description in enumerate(series, 1):
+        given = {"PatientID": patient_id, "PatientName": patient_name, "SeriesDescription": description, **elements}
         for number in range(1, images + 1):
             path = folder / f"{modality}_{series_number}_{number}.dcm"
-            _write(path, modality, series_number, number, PatientID=patient_id, PatientName=patient_name, **elements)
+            _write(path, modality, series_number, number, **given)
             paths.append(path)
     return paths
+
+
+def nifti_volume(*shape: int) -> bytes:
+    """Give a NIfTI file of zeros, of 4 by 4 by 4 voxels unless `shape` is given; needs nibabel.
+
+    >>> len(nifti_volume(2, 2, 2))
+    360
+    """
+    import nibabel
+    import numpy
+
+    volume: bytes = nibabel.Nifti1Image(numpy.zeros(shape or (4, 4, 4), numpy.uint8), numpy.eye(4)).to_bytes()
+    return volume
 
 
 def _write(path: Path, modality: str, series_number: int, number: int, **elements: Any) -> None:
@@ -87,7 +106,6 @@ def _write(path: Path, modality: str, series_number: int, number: int, **element
     dataset.StudyDate, dataset.StudyTime = "20260102", "030405"
     dataset.Modality, dataset.Manufacturer = modality, "xnat_upload"
     dataset.SeriesNumber, dataset.InstanceNumber = series_number, number
-    dataset.SeriesDescription = f"{modality} series {series_number}"
     dataset.Rows = dataset.Columns = PIXELS
     dataset.BitsAllocated = dataset.BitsStored = 16
     dataset.HighBit, dataset.PixelRepresentation, dataset.SamplesPerPixel = 15, 0, 1

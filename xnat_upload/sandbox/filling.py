@@ -50,15 +50,27 @@ class Filling(ABC):
         xsi_type: str = "xnat:mrSessionData",
         subject: str | None = None,
         scans: Mapping[str, str] | None = None,
+        scan_types: Mapping[str, str] | None = None,
         modality: str | None = None,
     ) -> str:
-        """Add a session with its subject and scans (scan ID to type), and give its global ID."""
+        """Add a session with its subject and scans, and give its global ID.
+
+        Parameters
+        ----------
+        project_id, label, xsi_type, subject, modality : str
+            Of the session; its subject is made unless it is there.
+        scans : Mapping of str to str, optional
+            Scan IDs to data types, such as ``xnat:mrScanData``.
+        scan_types : Mapping of str to str, optional
+            Scan IDs to what the scans are called by those who make them, such as ``T1w``.
+        """
         return self._contents.add_session(
             project_id,
             label,
             xsi_type=xsi_type,
             subject=subject or f"{label}_subject",
             scans=scans or {},
+            scan_types=scan_types or {},
             fields={"modality": modality} if modality else {},
         )
 
@@ -71,6 +83,7 @@ class Filling(ABC):
         headers do, as for an import; `datasets.dicom_study` makes files to add.
 
         >>> import tempfile
+        >>> from xnat_upload.sandbox import Sandbox
         >>> from xnat_upload.sandbox.datasets import dicom_study
         >>> with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
         ...     project = sandbox.add_project("P1")

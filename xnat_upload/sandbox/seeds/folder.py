@@ -36,6 +36,7 @@ def _add_session(contents: Contents, project_id: str, folder: Path) -> None:
         xsi_type=SESSION_TYPE,
         subject=f"{folder.name}_subject",
         scans={scan.name: SESSION_TYPE.replace("Session", "Scan") for scan in scans},
+        scan_types={},
         fields={},
     )
     if "RESOURCES" in parts:

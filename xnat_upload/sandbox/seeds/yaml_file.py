@@ -16,6 +16,7 @@ MISSING_PACKAGE = "Reading a YAML file needs PyYAML, which is not installed here
 SESSION_TYPE = "xnat:mrSessionData"
 PROJECT = ("secondary_id", "name", "accessibility", "members", "resources", "sessions", "dicom")
 SESSION = ("xsi_type", "subject", "modality", "resources", "scans")
+SCAN = ("xsi_type", "type", "resources")
 
 
 def add_yaml(contents: Contents, path: Path) -> None:
@@ -57,7 +58,7 @@ def _add_session(contents: Contents, folder: Path, project_id: str, label: str, 
     scans = {
         scan_id: {"xsi_type": scan}
         if scan and isinstance(scan, str)
-        else _table(scan, ("xsi_type", "resources"), f"{where}.scans.{scan_id}")
+        else _table(scan, SCAN, f"{where}.scans.{scan_id}")
         for scan_id, scan in _table(session.get("scans"), None, f"{where}.scans").items()
     }
     fitting = xsi_type.replace("SessionData", "ScanData")
@@ -69,6 +70,11 @@ def _add_session(contents: Contents, folder: Path, project_id: str, label: str, 
         subject=_text(session.get("subject", f"{label}_subject"), f"{where}.subject"),
         scans={
             scan_id: _text(scan.get("xsi_type", fitting), f"{where}.scans.{scan_id}") for scan_id, scan in scans.items()
+        },
+        scan_types={
+            scan_id: _text(scan["type"], f"{where}.scans.{scan_id}")
+            for scan_id, scan in scans.items()
+            if "type" in scan
         },
         fields={"modality": modality} if modality else {},
     )

@@ -32,6 +32,7 @@ from xnat_upload.sandbox.store.records import (
 
 Table = Literal["event", "resource", "scan", "reconstruction"]
 PRIVATE = 0o700
+JOURNAL = "records.jsonl"
 
 
 def now() -> str:
@@ -85,7 +86,7 @@ class Archive:
         self._journal: Journal | None = None
         self._is_replaying = persistent
         if persistent:
-            journal = Journal(self.root / "records.jsonl")
+            journal = Journal(self.root / JOURNAL)
             for action, record in journal.replay():
                 (self.save if action == "save" else self.remove)(record)
             self._journal = journal
