@@ -130,7 +130,7 @@ def test_no_message_prints_its_own_placeholders(path: Path) -> None:
                 assert not re.search(r"%[sdr]\b", node.value), f"line {node.lineno}: nothing fills this in"
 
 
-@pytest.mark.parametrize("path", CLIENT, ids=name_of)
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_examples_in_docstrings_are_true(path: Path) -> None:
     name = name_of(path).replace("/", ".").removesuffix(".__init__")
     result = doctest.testmod(importlib.import_module(name), verbose=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import signal
@@ -10,10 +11,11 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 import pyxnat
@@ -145,6 +147,25 @@ def test_what_stands_as_a_secret_is_removed(take: dict[str, Any], secret: str) -
         [Take(**{"method": "POST", "status": 200, **take})], origin="https://xnat.hospital.example"
     )
     assert secret not in f"{vars(scrubbed)}{scrubbed.body.text}{scrubbed.answer.text}"
+
+
+@pytest.mark.parametrize("encode", [str, quote, quote_plus, html.escape, json.dumps])
+def test_a_secret_is_removed_in_every_form_from_wherever_else_it_stands(encode: Callable[[str], str]) -> None:
+    password = 'a&b "c/d<é'
+    credentials = base64.b64encode(f"ada:{password}".encode()).decode()
+    login = Take(
+        method="GET", target="/data/JSESSION", status=200, headers=(("authorization", f"Basic {credentials}"),)
+    )
+    form = encode(password)
+    other = Take(
+        method="POST", target=f"/x?q={quote(password)}", status=200, body=Body.of(f"<!-- {form} -->".encode()),
+        answer=Body.of(b"\xff\xfe" + form.encode()), answer_headers=(("x-what", quote_plus(password)),),
+    )  # fmt: skip
+    _, scrubbed = without_secrets([login, other], origin="https://xnat.hospital.example")
+    assert scrubbed.target == "/x?q=REMOVED-2"
+    assert scrubbed.answer_headers == (("x-what", "REMOVED-2"),)
+    assert scrubbed.body.text in ("<!-- REMOVED-2 -->", '<!-- "REMOVED-2" -->')
+    assert (scrubbed.answer.content or b"").strip(b'"').endswith((b"REMOVED-2", b'REMOVED-2"'))
 
 
 def test_what_is_no_secret_stays() -> None:

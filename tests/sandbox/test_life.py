@@ -88,6 +88,14 @@ def test_what_cannot_be_in_an_archive_is_refused_where_it_is_added() -> None:
             sandbox.add_session("P", "A")
         with pytest.raises(ValueError, match="one of owner, member, collaborator"):
             sandbox.add_member("P", "ada", role="Member")  # type: ignore[arg-type]
+        assert sandbox.add_session("P", "OWN", subject="S", session_id="MY_E1", subject_id="MY_S1") == "MY_E1"
+        with pytest.raises(ValueError, match="the ID 'MY_E1' already"):
+            sandbox.add_session("P", "B", session_id="MY_E1")
+        for subject, subject_id in (("S", "OTHER"), ("T", "MY_S1")):
+            with pytest.raises(ValueError, match="one of them is taken"):
+                sandbox.add_session("P", "B", subject=subject, subject_id=subject_id)
+        with pytest.raises(ValueError, match="type for scan '2', and no such scan"):
+            sandbox.add_session("P", "B", scans={"1": "xnat:mrScanData"}, scan_types={"2": "T1w"})
         with pytest.raises(ValueError, match="'CT' is no data type"):
             sandbox.add_session("P", "B", xsi_type="CT")
         with pytest.raises(ValueError, match="'MR' is no data type"):

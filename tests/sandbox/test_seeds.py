@@ -32,6 +32,8 @@ projects:
       ACC1:
         xsi_type: xnat:ctSessionData
         subject: S1
+        id: HOSP_E00007
+        subject_id: HOSP_S1
         modality: CT
         resources: {QC: files}
         scans:
@@ -76,6 +78,10 @@ def test_everything_a_yaml_file_says_is_there(sandbox: Sandbox, tmp_path: Path) 
             "NO": ("xnat:mrSessionData", "NO_subject"),
             "CT7": ("xnat:ctSessionData", "Test_Patient"),
         }
+        assert (
+            ada("GET", "/data/experiments/HOSP_E00007?format=json").json()["items"][0]["data_fields"]["label"] == "ACC1"
+        )
+        assert ada("GET", "/data/subjects/HOSP_S1?format=json").json()["items"][0]["data_fields"]["label"] == "S1"
         scans = ada.rows("/data/projects/LUNG/subjects/S1/experiments/ACC1/scans")
         assert {row["ID"]: (row["xsiType"], row["type"]) for row in scans} == {
             "010": ("xnat:ctScanData", ""), "2": ("xnat:otherDicomScanData", ""), "3": ("xnat:petScanData", "PET AC"),

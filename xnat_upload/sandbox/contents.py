@@ -65,6 +65,8 @@ class Contents:
         scans: Mapping[str, str],
         scan_types: Mapping[str, str],
         fields: Mapping[str, str],
+        session_id: str = "",
+        subject_id: str = "",
     ) -> str:
         """Add a session, its subject where it is missing, and its scans."""
         archive = self.archive
@@ -77,10 +79,14 @@ class Contents:
         with archive.lock:
             if archive.session_labelled(label, project=project) is not None:
                 raise ValueError(f"There is a session {label!r} in project {project_id!r} already.")
+            if session_id in archive.sessions:
+                raise ValueError(f"There is a session with the ID {session_id!r} already.")
             owner = archive.subject(subject, project=project)
+            if subject_id and (owner.id != subject_id if owner else subject_id in archive.subjects):
+                raise ValueError(f"The ID {subject_id!r} cannot be that of subject {subject!r}: one of them is taken.")
             if owner is None:
                 owner = Subject(
-                    id=archive.next_subject_id(),
+                    id=subject_id or archive.next_subject_id(),
                     project=project.id,
                     label=subject,
                     insert_date=now(),
@@ -88,7 +94,7 @@ class Contents:
                 )
                 archive.save(owner)
             session = Session(
-                id=archive.next_session_id(),
+                id=session_id or archive.next_session_id(),
                 xsi_type=xsi_type,
                 project=project.id,
                 subject_id=owner.id,

@@ -52,6 +52,8 @@ class Filling(ABC):
         scans: Mapping[str, str] | None = None,
         scan_types: Mapping[str, str] | None = None,
         modality: str | None = None,
+        session_id: str | None = None,
+        subject_id: str | None = None,
     ) -> str:
         """Add a session with its subject and scans, and give its global ID.
 
@@ -63,6 +65,8 @@ class Filling(ABC):
             Scan IDs to data types, such as ``xnat:mrScanData``.
         scan_types : Mapping of str to str, optional
             Scan IDs to what the scans are called by those who make them, such as ``T1w``.
+        session_id, subject_id : str, optional
+            Global IDs of your own, in place of such as ``XNAT_E00001``.
         """
         return self._contents.add_session(
             project_id,
@@ -72,6 +76,8 @@ class Filling(ABC):
             scans=scans or {},
             scan_types=scan_types or {},
             fields={"modality": modality} if modality else {},
+            session_id=session_id or "",
+            subject_id=subject_id or "",
         )
 
     def add_dicom(

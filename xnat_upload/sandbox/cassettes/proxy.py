@@ -52,7 +52,7 @@ class Recorded:
     ...     [take] = server.cassette.takes
     ...     take.answer.text
     200
-    'REMOVED-1'
+    'REMOVED-2'
     """
 
     def __init__(self, server: str, *, port: int = 0, certificates: Path | None = None) -> None:

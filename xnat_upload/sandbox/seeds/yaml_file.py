@@ -15,7 +15,7 @@ from xnat_upload.sandbox.store.passwords import account
 MISSING_PACKAGE = "Reading a YAML file needs PyYAML, which is not installed here: pip install 'xnat-upload[sandbox]'"
 SESSION_TYPE = "xnat:mrSessionData"
 PROJECT = ("secondary_id", "name", "accessibility", "members", "resources", "sessions", "dicom")
-SESSION = ("xsi_type", "subject", "modality", "resources", "scans")
+SESSION = ("id", "xsi_type", "subject", "subject_id", "modality", "resources", "scans")
 SCAN = ("xsi_type", "type", "resources")
 
 
@@ -77,6 +77,8 @@ def _add_session(contents: Contents, folder: Path, project_id: str, label: str, 
             if "type" in scan
         },
         fields={"modality": modality} if modality else {},
+        session_id=_text(session.get("id", ""), f"{where}.id"),
+        subject_id=_text(session.get("subject_id", ""), f"{where}.subject_id"),
     )
     _add_resources(contents, folder, (project_id, label, None), session, where)
     for scan_id, scan in scans.items():
