@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint types unit lowest docs bench foreign format clean
+.PHONY: install demo test lint types unit lowest docs bench engines foreign format clean
 
 install: .venv/installed
 
@@ -46,6 +46,15 @@ docs: install  ## build the site into build/docs; a warning is an error
 bench: install  ## this library, its peers and curl on the same files; takes half an hour and an idle machine
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m tests.benchmarks
+
+engines: install  ## the documented tasks on the real Airflow and Prefect, which do not fit into one environment
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	for engine in apache-airflow prefect; do \
+		environment=build/engines/$${engine#apache-}; \
+		$(BIN)/uv venv --quiet --clear --python $(PYTHON) $$environment && \
+		$(BIN)/uv pip install --quiet --python $$environment --editable . "$$engine>=3" || exit 1; \
+	done
+	$(BIN)/python -m pytest tests/engines
 
 foreign: install  ## other people's own test suites against the sandbox; needs the package index and a quarter of an hour
 	$(BIN)/python -m tests.foreign
