@@ -44,6 +44,14 @@ def rows(page: Path) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
 
 
+def anchors(page: Path) -> set[str]:
+    """What a link can name behind ``#``: the headings, as both the site and a repository's pages write them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#{1,3} (.+)$", text, re.MULTILINE)  # as deep as myst_heading_anchors says
+    plain = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).strip().lower() for heading in headings)
+    return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain}
+
+
 @dataclass(frozen=True)
 class DocumentedHospital:
     """What the pages take for granted: a server, an account, a project with sessions, and files to upload."""

@@ -23,6 +23,7 @@ from tests.documented import (
     PAGES,
     ROOT,
     DocumentedHospital,
+    anchors,
     blocks,
     notebook_code,
     open_documented_hospital,
@@ -100,11 +101,32 @@ def test_the_notebook_is_kept_without_outputs() -> None:
     assert '"output_type"' not in text
 
 
+@pytest.mark.parametrize(
+    ("heading", "anchor"),
+    [
+        ("A [link](x.md), and `code`", "a-link-and-code"),
+        ("What 1.10.2 changes", "what-1102-changes"),
+        ("`/services/auth`: Ä_b", "servicesauth-ä_b"),
+    ],
+)
+def test_an_anchor_is_what_the_site_and_a_repository_make_of_a_heading(
+    heading: str, anchor: str, tmp_path: Path
+) -> None:
+    (tmp_path / "page.md").write_text(f"# Title\n\n## {heading}\n\n```text\n# no heading\n```\n")
+    assert anchors(tmp_path / "page.md") == {"title", anchor}
+
+
 @each_page
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+@each_page
+def test_links_into_a_page_lead_to_a_heading_of_it(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", page.read_text()):
+        assert anchor in anchors(page.parent / target if target else page), f"{target}#{anchor}"
 
 
 @each_page
