@@ -1,5 +1,6 @@
 """How the site is built: ``make docs``. Nothing is fetched from the network."""
 
+import os
 import re
 from importlib.metadata import version as installed_version
 
@@ -17,7 +18,9 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
-nb_output_stderr = "remove"  # progress bars and where tqdm is installed
+nb_output_stderr = "remove"
+nb_ipywidgets_js = {}  # the pages load nothing from the network
+os.environ["TQDM_DISABLE"] = "1"  # else a bar that nobody can see on a page
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3

@@ -95,8 +95,9 @@ def test_the_tutorial_runs_from_its_first_cell_to_its_last(monkeypatch: pytest.M
     assert [file.status.value for file in resumed.files] == ["skipped", "stored", "stored"]
 
 
-def test_the_notebook_is_kept_without_outputs() -> None:
-    text = (DOCS / "tutorial.ipynb").read_text()
+@pytest.mark.parametrize("notebook", sorted(DOCS.rglob("*.ipynb")), ids=lambda path: path.stem)
+def test_notebooks_are_kept_without_outputs(notebook: Path) -> None:
+    text = notebook.read_text()
     assert '"outputs": []' in text
     assert '"output_type"' not in text
 
@@ -273,5 +274,5 @@ def test_the_settings_that_are_shown_are_the_defaults() -> None:
 
 
 def test_the_documentation_names_nothing_of_the_machine_it_was_written_on() -> None:
-    for path in [*PAGES, *DOCS.rglob("*.py"), DOCS / "tutorial.ipynb"]:
+    for path in [*PAGES, *DOCS.rglob("*.py"), *DOCS.rglob("*.ipynb")]:
         assert not re.search(r"/(work|root|home|tmp)/", path.read_text()), path
