@@ -39,7 +39,8 @@ class ManyCalls(WritingCalls):
         requests : iterable of UploadRequest
             Requests for one resource are joined.
         progress : bool or callable, optional
-            As in `upload`, over all of them.
+            True shows a bar, False none; a callable is given `Progress` values, over all requests. By default
+            a bar is shown only where a person is looking.
 
         Returns
         -------
@@ -113,7 +114,8 @@ class ManyCalls(WritingCalls):
             Spread the resources over its cluster. Each worker logs in from its own environment: ``XNAT_HOST``,
             ``XNAT_USER`` and ``XNAT_PASS``, or ``~/.netrc``.
         progress : bool or callable, optional
-            As in `upload`, moved on with each resource.
+            True shows a bar, False none; a callable is given `Progress` values, whenever a resource is done. By default
+            a bar is shown only where a person is looking.
 
         Returns
         -------

@@ -91,12 +91,19 @@ class ReadingCalls:
 
         Parameters
         ----------
-        *place : str
+        *place : str or int
             The accession ID, by position; or, as in earlier versions, the hub's project ID and the accession ID.
         accession_id : str or int, optional
             Label of the session in that project, or its experiment ID, by keyword.
-        hub_project_id, project_id : str, optional
-            The project, in one of two ways: its secondary ID, or XNAT's own ID or alias.
+        hub_project_id : str, optional
+            The hub's ID of the project: XNAT's secondary ID, which its pages call Running Title.
+        project_id : str, optional
+            XNAT's own ID or alias of the project, in place of `hub_project_id`.
+
+        Returns
+        -------
+        Accession
+            The session, with the scans and resources that it has now.
 
         Raises
         ------
@@ -104,6 +111,8 @@ class ReadingCalls:
             An ID that cannot be one, or the project is named in no way or in two.
         NotFoundError
             There is none, or this user may not see it.
+        AuthenticationError, ServerError, ServerUnavailableError
+            The login is not accepted any more, or the archive refuses or does not answer.
         """
         if len(place) == 2 and hub_project_id is None:
             hub_project_id, place = decimal_text(place[0]), place[1:]
@@ -123,15 +132,24 @@ class ReadingCalls:
 
         Parameters
         ----------
-        hub_project_id, project_id : str, optional
-            The project, in one of two ways: its secondary ID, or XNAT's own ID or alias.
+        hub_project_id : str, optional
+            The hub's ID of the project: XNAT's secondary ID, which its pages call Running Title.
         accession_id : str or int, optional
-            A session of that project.
+            A session of that project: its label, or its experiment ID.
+        project_id : str, optional
+            XNAT's own ID or alias of the project, in place of `hub_project_id`.
+
+        Returns
+        -------
+        Readiness
+            What was found; ``ok`` says whether nothing would stop an upload, ``obstacles`` what would.
 
         Raises
         ------
-        XnatUploadError
-            The login is not accepted, or the archive does not answer.
+        InvalidIdentifierError
+            The project is named in two ways.
+        AuthenticationError, ServerError, ServerUnavailableError
+            The login is not accepted any more, or the archive refuses or does not answer.
         """
         return find_out(
             self._archive,
@@ -148,19 +166,36 @@ class ReadingCalls:
 
         Parameters
         ----------
-        *place_and_name
+        *place_and_name : Resource, Destination or element of pyxnat, then str
             The resource and the name, or the name alone.
         to : Resource, Destination, or an element of pyxnat, optional
             The resource, by keyword.
         name : str, optional
             The file's name in it, by keyword.
-        **where
-            In place of `to`: the words of `UploadRequest`.
+        hub_project_id : str, optional
+            The hub's ID of the project: XNAT's secondary ID, which its pages call Running Title.
+        project_id : str, optional
+            XNAT's own ID or alias of the project, in place of `hub_project_id`.
+        accession_id : str or int, optional
+            Label of the session in that project, or its experiment ID.
+        scan_id : str, int or None, optional
+            The scan. None, said explicitly, means a resource of the session itself.
+        resource_id : str, optional
+            Label of the resource, such as ``SEG``.
+
+        Returns
+        -------
+        bool
+            Whether the archive lists it.
 
         Raises
         ------
+        InvalidIdentifierError
+            A place or name that cannot be one.
         NotFoundError
             The session or the scan does not exist.
+        AuthenticationError, ServerError, ServerUnavailableError
+            The login is not accepted any more, or the archive refuses or does not answer.
         """
         to, name = place_and(place_and_name, to=to, other=name, call="file_exists", what="name")
         checked = check_file_name(os.fspath(name))
@@ -177,6 +212,11 @@ class ReadingCalls:
             Each has exactly one element, of the same address.
         name : str, optional
             A file of the resource.
+
+        Returns
+        -------
+        pyxnat element
+            A session, scan, resource or file object of pyxnat, on `interface`.
 
         Raises
         ------

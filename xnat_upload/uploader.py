@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import Mapping
-from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from xnat_upload.archive.client import Archive
 from xnat_upload.archive.connection import Connection
 from xnat_upload.archive.opening import open_archive
-from xnat_upload.errors import InvalidIdentifierError, XnatUploadError, quoted
+from xnat_upload.async_calls import AsyncCalls
+from xnat_upload.errors import InvalidIdentifierError, quoted
 from xnat_upload.local.staging import Files
-from xnat_upload.many_calls import ManyCalls
-from xnat_upload.planning.plan import Plan
-from xnat_upload.planning.request import UploadRequest, request_of, takes_upload_arguments
+from xnat_upload.planning.request import request_of, takes_upload_arguments
 from xnat_upload.report.progress import Listener
 from xnat_upload.report.report import Report
 from xnat_upload.settings import TransferSettings
-from xnat_upload.steps import in_thread, prepare, stage_files, understand
 
 if TYPE_CHECKING:
     import pyxnat
@@ -29,10 +24,8 @@ if TYPE_CHECKING:
 
     from xnat_upload.planning.request import UploadArguments, UploadTexts
 
-_Result = TypeVar("_Result")
 
-
-class Uploader(ManyCalls):
+class Uploader(AsyncCalls):
     """Puts files into scans of one XNAT, and says what is stored only after the archive has listed it.
 
     Parameters
@@ -103,6 +96,11 @@ class Uploader(ManyCalls):
         settings : TransferSettings
             How much travels at once, and how patiently.
 
+        Returns
+        -------
+        Uploader
+            Logged in. As a context manager, or by ``close()``, it ends its session.
+
         Raises
         ------
         AuthenticationError
@@ -122,7 +120,7 @@ class Uploader(ManyCalls):
         """
         archive = open_archive(server, user=user, password=password, headers=headers, verify=verify, settings=settings)
         uploader = cls.__new__(cls)
-        ManyCalls.__init__(uploader, archive, images_dir=images_dir, reason=reason)
+        AsyncCalls.__init__(uploader, archive, images_dir=images_dir, reason=reason)
         return uploader
 
     @overload
@@ -229,91 +227,3 @@ class Uploader(ManyCalls):
         'stored'
         """
         return self._upload(request_of(files, to, arguments, call="upload"), progress=progress, stop=threading.Event())
-
-    @overload
-    async def upload_async(
-        self,
-        files: Files,
-        to: Any = None,
-        *,
-        progress: bool | Listener | None = None,
-        **arguments: Unpack[UploadArguments],
-    ) -> Report: ...
-    @overload
-    async def upload_async(
-        self,
-        files: Files,
-        to: Any = None,
-        *,
-        progress: bool | str | Listener | None = None,
-        **arguments: Unpack[UploadTexts],
-    ) -> Report: ...
-    @takes_upload_arguments
-    async def upload_async(self, files: Files, to: Any = None, *, progress: Any = None, **arguments: Any) -> Report:
-        """Do what `upload` does, with the same arguments, in a thread of its own: the event loop is never blocked.
-
-        A task that is cancelled stops the upload; what had been sent stays, and the next call finds it.
-        """
-        request = request_of(files, to, arguments, call="upload_async")
-        stop = threading.Event()
-        try:
-            return await in_thread(partial(self._upload, request, progress=progress, stop=stop))
-        except asyncio.CancelledError:
-            stop.set()
-            raise
-
-    async def __aenter__(self) -> Uploader:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await in_thread(self.close)
-
-    @overload
-    def plan(self, files: Files, to: Any = None, **arguments: Unpack[UploadArguments]) -> Plan: ...
-    @overload
-    def plan(self, files: Files, to: Any = None, **arguments: Unpack[UploadTexts]) -> Plan: ...
-    @takes_upload_arguments
-    def plan(self, files: Files, to: Any = None, **arguments: Any) -> Plan:
-        """Say what `upload` with the same arguments would do, without writing; `run` does it.
-
-        Raises
-        ------
-        XnatUploadError
-            As `upload`, but for names that are there already: the plan has them in ``refused``.
-        """
-        return self._plan(request_of(files, to, arguments, call="plan"))
-
-    def run(self, *plans: Plan, progress: bool | Listener | None = None) -> Report:
-        """Do what plans say, for different resources, in parallel.
-
-        Parameters
-        ----------
-        *plans : Plan
-            As `plan` made them.
-        progress : bool or callable, optional
-            As in `upload`.
-
-        Raises
-        ------
-        XnatUploadError
-            As `upload`; with more than one plan, as `upload_many`.
-        """
-        for plan in plans:
-            if not isinstance(plan, Plan):
-                raise InvalidIdentifierError(
-                    f"run takes plans, as plan() makes them, one after another, and not a {type(plan).__name__}."
-                )
-        return self._run(plans, progress=progress, stop=threading.Event())
-
-    def _upload(self, request: UploadRequest, *, progress: bool | Listener | None, stop: threading.Event) -> Report:
-        return self._run([self._plan(request)], progress=progress, stop=stop)
-
-    def _plan(self, request: UploadRequest) -> Plan:
-        target, treatment = understand(request, reason=self.reason, server=self.server)
-        staged = stage_files(request, target, treatment, images_dir=self.images_dir)
-        (plan,) = prepare([staged], archive=self._archive, settings=self.settings)
-        if isinstance(plan, XnatUploadError):
-            raise plan
-        return plan

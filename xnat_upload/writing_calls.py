@@ -50,11 +50,21 @@ class WritingCalls(ReadingCalls):
         scan_id : str or int, optional
             The scan.
         scan_type : str, optional
-            Its data type; else the one that fits the session.
+            Its data type, such as ``xnat:segScanData``; else the one that fits the session.
         reason : str, optional
-            Why the archive is changed, for sites that demand it.
-        **where
-            In place of `to`: ``hub_project_id`` or ``project_id``, and ``accession_id``.
+            Why the archive is changed, for sites that demand it (XNAT's ``event_reason``); else that of
+            `Uploader.connect`.
+        hub_project_id : str, optional
+            The hub's ID of the project: XNAT's secondary ID, which its pages call Running Title.
+        project_id : str, optional
+            XNAT's own ID or alias of the project, in place of `hub_project_id`.
+        accession_id : str or int, optional
+            Label of the session in that project, or its experiment ID.
+
+        Returns
+        -------
+        Scan
+            The scan, new or not.
 
         Raises
         ------
@@ -64,6 +74,8 @@ class WritingCalls(ReadingCalls):
             There is no such session.
         PermissionDeniedError
             The user may not edit the project.
+        AuthenticationError, ServerError, ServerUnavailableError
+            The login is not accepted any more, or the archive refuses or does not answer.
         """
         treatment = Treatment(scan_type=scan_type, reason=self._reason(reason))
         target = target_of(to, scan_id=scan_id, **where, server=self.server, wants=Scan)
@@ -92,22 +104,38 @@ class WritingCalls(ReadingCalls):
         to : Scan, Accession, Resource, Destination, or an element of pyxnat, optional
             What it belongs to, with `resource_id`, or the resource itself; in place of words.
         resource_id : str, optional
-            Its label.
+            Its label, such as ``SEG``.
         resource_format, resource_content : str, optional
             XNAT's ``format`` and ``content`` of it.
         reason : str, optional
-            Why the archive is changed, for sites that demand it.
-        **where
-            In place of `to`: ``hub_project_id`` or ``project_id``, ``accession_id`` and ``scan_id``.
+            Why the archive is changed, for sites that demand it (XNAT's ``event_reason``); else that of
+            `Uploader.connect`.
+        hub_project_id : str, optional
+            The hub's ID of the project: XNAT's secondary ID, which its pages call Running Title.
+        project_id : str, optional
+            XNAT's own ID or alias of the project, in place of `hub_project_id`.
+        accession_id : str or int, optional
+            Label of the session in that project, or its experiment ID.
+        scan_id : str, int or None, optional
+            The scan. None, said explicitly, means a resource of the session itself.
+
+        Returns
+        -------
+        Resource
+            The new resource.
 
         Raises
         ------
+        InvalidIdentifierError
+            An ID or label that cannot be one.
         AlreadyExistsError
             There is one of that label.
         NotFoundError
             The session or the scan does not exist.
         PermissionDeniedError
             The user may not edit the project.
+        AuthenticationError, ServerError, ServerUnavailableError
+            The login is not accepted any more, or the archive refuses or does not answer.
         """
         treatment = Treatment(
             reason=self._reason(reason), resource_format=resource_format, resource_content=resource_content
@@ -145,8 +173,8 @@ class WritingCalls(ReadingCalls):
 
         Parameters
         ----------
-        *place_and_path
-            The resource and the path, or the path alone.
+        *place_and_path : Resource, Destination or element of pyxnat, then path, bytes or binary file object
+            The resource and the file, or the file alone.
         to : Resource, Destination, or an element of pyxnat, optional
             The resource, by keyword.
         path : path, bytes or binary file object, optional
@@ -154,18 +182,47 @@ class WritingCalls(ReadingCalls):
         name : str, optional
             Its name in the resource; else that of the path. What has no path needs one.
         exist_ok : bool or "same"
-            As in `upload`.
+            False refuses a name that is there already; ``"same"`` skips a file of the same bytes and refuses another;
+            True skips one of the same bytes and replaces another.
         reason : str, optional
-            As in `upload`.
-        **where
-            In place of `to`: the words of `UploadRequest`.
+            Why the archive is changed, for sites that demand it (XNAT's ``event_reason``); else that of
+            `Uploader.connect`.
+        hub_project_id : str, optional
+            The hub's ID of the project: XNAT's secondary ID, which its pages call Running Title.
+        project_id : str, optional
+            XNAT's own ID or alias of the project, in place of `hub_project_id`.
+        accession_id : str or int, optional
+            Label of the session in that project, or its experiment ID.
+        scan_id : str, int or None, optional
+            The scan. None, said explicitly, means a resource of the session itself.
+        resource_id : str, optional
+            Label of the resource, such as ``SEG``.
+
+        Returns
+        -------
+        str
+            The absolute address that serves the file.
 
         Raises
         ------
+        InvalidIdentifierError, UnsafePathError
+            A place or name that cannot be one, or a path that is no regular file.
         MissingFileError
             There is no such file, or it is a directory.
-        XnatUploadError
-            As `upload`.
+        ChangedFileError
+            The file was written to while it was sent.
+        NotFoundError
+            The session or the scan does not exist.
+        AlreadyExistsError
+            A file of that name is there already and may not be replaced; nothing was sent.
+        PermissionDeniedError
+            The user may not edit the project.
+        AuthenticationError, ServerError, ServerUnavailableError
+            The login is not accepted any more, or the archive refuses or does not answer.
+        IncompleteUploadError
+            The file is not stored; ``report`` says why.
+        UploadInterrupted
+            Ctrl-C; ``report`` says whether it is stored.
         """
         to, path = place_and(place_and_path, to=to, other=path, call="upload_file", what="path")
         if isinstance(path, (str, os.PathLike)) and os.path.isdir(path):  # noqa: PTH112  raises for what is too long

@@ -122,7 +122,13 @@ class Manifest:
         return (session.hub_project_id or "", session.project_id or "", accession_id) in self._sessions
 
     def frame(self) -> pd.DataFrame:
-        """All rows with all their columns, as they were given."""
+        """All rows with all their columns, as they were given.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A copy.
+        """
         frame: pd.DataFrame = self._frame.astype("string") if self._packed else self._frame.copy()
         return frame
 

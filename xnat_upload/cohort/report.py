@@ -124,6 +124,14 @@ class CohortReport(Report):
 
     Parameters
     ----------
+    files : sequence of FileOutcome
+        In the manifest's order; each is made when it is asked for, so that a million rows stay small.
+    extra : tuple of str
+        Always empty.
+    seconds : float
+        From the first request to the last.
+    left_out : tuple of LeftOut
+        How many files of the directories that were named were left out, by which rule.
     manifest : Manifest
         The rows.
     """
@@ -147,7 +155,23 @@ class CohortReport(Report):
         return self.files.bytes_lost()
 
     def count(self, status: Status | str) -> int:
-        """Count the files that ended in one way."""
+        """Count the files that ended in one way.
+
+        Parameters
+        ----------
+        status : Status or str
+            ``stored``, ``skipped``, ``unproven``, ``failed`` or ``not sent``.
+
+        Returns
+        -------
+        int
+            Their number.
+
+        Raises
+        ------
+        ValueError
+            It is no status.
+        """
         return self.files.number(status)
 
     @property
@@ -157,6 +181,11 @@ class CohortReport(Report):
 
     def raise_if_incomplete(self) -> Self:
         """Return the report itself if every file is in the archive.
+
+        Returns
+        -------
+        CohortReport
+            This report.
 
         Raises
         ------
@@ -179,6 +208,11 @@ class CohortReport(Report):
 
         A column of the manifest that is called as one of the results gets ``_manifest`` added to its name, unless the
         manifest was itself the report of an earlier run: then its old results give way.
+
+        Returns
+        -------
+        pandas.DataFrame
+            In the manifest's order, with its index.
         """
         results = exports.data_frame(self.files)[list(RESULT_COLUMNS)]
         frame = self.manifest.frame()
@@ -193,7 +227,13 @@ class CohortReport(Report):
         return merged
 
     def to_csv(self) -> str:
-        """Give `to_dataframe` as CSV; a cell that a spreadsheet would take for a formula has a ``'`` before it."""
+        """Give `to_dataframe` as CSV; a cell that a spreadsheet would take for a formula has a ``'`` before it.
+
+        Returns
+        -------
+        str
+            CSV with a header.
+        """
         frame = self.to_dataframe()
         rows = frame.astype(object).where(frame.notna(), "").to_dict("records")
         return exports.csv_text(rows, columns=list(frame.columns))

@@ -284,7 +284,18 @@ class Resource:
         return self.parent.scan_id if isinstance(self.parent, Scan) else None
 
     def file_path(self, name: str) -> str:
-        """Give the path under which the file `name` is served."""
+        """Give the path under which the file `name` is served.
+
+        Parameters
+        ----------
+        name : str
+            The file's name in the resource.
+
+        Returns
+        -------
+        str
+            The path on the server, percent-encoded.
+        """
         return served_under(str(self), name)
 
 

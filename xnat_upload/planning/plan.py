@@ -112,7 +112,13 @@ class Plan:
         return "\n".join([f"{self.resource.destination}: {self.summary}", *lines])
 
     def to_json(self) -> str:
-        """Give one JSON document: ``summary``, ``destination``, ``totals`` and ``files``."""
+        """Give one JSON document: ``summary``, ``destination``, ``totals`` and ``files``.
+
+        Returns
+        -------
+        str
+            JSON.
+        """
         to = self.resource.destination
         document = {
             "summary": self.summary,
@@ -135,7 +141,13 @@ class Plan:
         return json.dumps(document, ensure_ascii=False, indent=2)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Give a pandas DataFrame with one row for each file."""
+        """Give a pandas DataFrame with one row for each file.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With ``name``, ``path``, ``size_bytes``, ``action`` and ``reason``.
+        """
         import pandas as pd  # half a second, which nobody pays who wants no DataFrame
 
         frame: pd.DataFrame = pd.DataFrame(self._records(), columns=["name", "path", "size_bytes", "action", "reason"])

@@ -37,7 +37,19 @@ class Form(str, Enum):
 
 @dataclass(frozen=True)
 class Step:
-    """What is done with one file, and why; `fingerprint` if the file had to be read for that."""
+    """What is done with one file, and why.
+
+    Parameters
+    ----------
+    file : LocalFile, MemoryFile or OpenedFile
+        The file, with its ``name`` in the resource, its ``path`` (None for bytes and file objects) and ``size_bytes``.
+    action : Action
+        What is done with it.
+    reason : str
+        Why, in a few words.
+    fingerprint : Fingerprint, optional
+        Its MD5, if the file had to be read for that.
+    """
 
     file: AnyFile
     action: Action
@@ -47,7 +59,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Shipment:
-    """The steps that travel in one request, in which form, and why so."""
+    """The files that travel in one request.
+
+    Parameters
+    ----------
+    steps : tuple of Step
+        What is done with each of them.
+    form : Form
+        How they travel.
+    reason : str
+        Why in this form.
+    """
 
     steps: tuple[Step, ...]
     form: Form

@@ -89,7 +89,18 @@ class Report:
         return self.bytes_sent / self.seconds if self.seconds > 0 else 0.0
 
     def count(self, status: Status | str) -> int:
-        """Count the files that ended in one way."""
+        """Count the files that ended in one way.
+
+        Parameters
+        ----------
+        status : Status or str
+            ``stored``, ``skipped``, ``unproven``, ``failed`` or ``not sent``.
+
+        Returns
+        -------
+        int
+            Their number; 0 for a word that is no status.
+        """
         return sum(file.status == status for file in self.files)
 
     @property
@@ -116,6 +127,11 @@ class Report:
     def to_json(self) -> str:
         """Give one JSON document, for a log or another program: ``summary``, ``totals`` and ``files``.
 
+        Returns
+        -------
+        str
+            JSON; `from_json` reads it back.
+
         Examples
         --------
         >>> import json
@@ -125,12 +141,28 @@ class Report:
         return exports.json_text(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what `to_json` writes, as a dict of plain values."""
+        """Give what `to_json` writes, as a dict of plain values.
+
+        Returns
+        -------
+        dict of str to object
+            With ``summary``, ``totals`` and ``files``.
+        """
         return {"summary": self.summary, "totals": self._totals(), "files": list(exports.records(self.files))}
 
     @classmethod
     def from_json(cls, text: str) -> Report:
         """Read back what `to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            The document.
+
+        Returns
+        -------
+        Report
+            A report, also where a `CohortReport` was written.
 
         Raises
         ------
@@ -159,6 +191,11 @@ class Report:
 
         A cell that a spreadsheet would take for a formula has a ``'`` before it.
 
+        Returns
+        -------
+        str
+            CSV.
+
         Examples
         --------
         >>> Report(files=(), seconds=0.0).to_csv()[:28]
@@ -167,7 +204,13 @@ class Report:
         return exports.csv_text(exports.records(self.files))
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Give a pandas DataFrame with one row for each file; ``status`` is a category, ``size_bytes`` an integer."""
+        """Give a pandas DataFrame with one row for each file; ``status`` is a category, ``size_bytes`` an integer.
+
+        Returns
+        -------
+        pandas.DataFrame
+            In the order of ``files``.
+        """
         return exports.data_frame(self.files)
 
     def _totals(self) -> dict[str, Any]:

@@ -13,37 +13,52 @@ in at the same time, and one request may meet several.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
+from xnat_upload.sandbox.fault import Fault
+from xnat_upload.sandbox.odd_answers import (
+    AnswerBytes,
+    ChunkSize,
+    ContentLength,
+    DripAnswer,
+    EndlessTrailers,
+    GzipBomb,
+    InterimAnswers,
+    OddAnswer,
+)
 from xnat_upload.sandbox.store.disk import Point
 
-
-@dataclass(frozen=True)
-class Fault:
-    """To which requests something happens.
-
-    Parameters
-    ----------
-    method : str, optional
-        Only requests with this method.
-    path : str, optional
-        Only requests in whose raw path this regular expression is found.
-    nth : int, optional
-        Only from the n-th of the matching requests on, counted from 1.
-    times : int, optional
-        How often; ``None`` until the fault is removed.
-    share : float, optional
-        Only this share of the matching requests, drawn with `seed`.
-    seed : int
-        Start of the random numbers behind `share`.
-    """
-
-    method: str | None = field(default=None, kw_only=True)
-    path: str | None = field(default=None, kw_only=True)
-    nth: int | None = field(default=None, kw_only=True)
-    times: int | None = field(default=1, kw_only=True)
-    share: float | None = field(default=None, kw_only=True)
-    seed: int = field(default=0, kw_only=True)
+__all__ = [
+    "AnswerBytes",
+    "AnswerFalsely",
+    "AnswerLate",
+    "AnswerPage",
+    "CatalogBusy",
+    "CatalogConflict",
+    "ChunkSize",
+    "ContentLength",
+    "DiskFull",
+    "DripAnswer",
+    "Drop",
+    "DropAfter",
+    "DropAt",
+    "DropBefore",
+    "DropDuring",
+    "EndlessTrailers",
+    "Fault",
+    "FlipByte",
+    "ForgetSession",
+    "GzipBomb",
+    "InterimAnswers",
+    "KillAt",
+    "LoseAnswer",
+    "NoContent",
+    "OddAnswer",
+    "ProxyTimeout",
+    "Refuse",
+    "RepeatRequest",
+    "SlowLink",
+    "StoreFewer",
+]
 
 
 # Somebody else answers
@@ -51,7 +66,17 @@ class Fault:
 
 @dataclass(frozen=True)
 class Refuse(Fault):
-    """Answer with `status` instead of doing anything; the body is not read."""
+    """Answer with `status` instead of doing anything; the body is not read.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status of the answer.
+    message : str
+        Its body.
+    retry_after : str, optional
+        Its ``Retry-After``.
+    """
 
     status: int
     message: str = ""
@@ -60,7 +85,15 @@ class Refuse(Fault):
 
 @dataclass(frozen=True)
 class AnswerPage(Fault):
-    """Answer with a web page instead of doing anything, as a portal or a proxy in front does."""
+    """Answer with a web page instead of doing anything, as a portal or a proxy in front does.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status of the answer.
+    html : str
+        The page.
+    """
 
     status: int = 200
     html: str = "<!DOCTYPE html><html><body><h1>Please log in</h1></body></html>"
@@ -81,7 +114,15 @@ class RepeatRequest(Fault):
 
 @dataclass(frozen=True)
 class AnswerFalsely(Fault):
-    """Do the work, and answer with `status` as if it had failed."""
+    """Do the work, and answer with `status` as if it had failed.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status of the answer.
+    message : str
+        Its body.
+    """
 
     status: int = 500
     message: str = ""
@@ -89,7 +130,13 @@ class AnswerFalsely(Fault):
 
 @dataclass(frozen=True)
 class ProxyTimeout(Fault):
-    """Answer 504 after `seconds`, as a proxy does, while the archive goes on with the request."""
+    """Answer 504 after `seconds`, as a proxy does, while the archive goes on with the request.
+
+    Parameters
+    ----------
+    seconds : float
+        When the proxy gives up.
+    """
 
     seconds: float = 0
 
@@ -104,7 +151,13 @@ class NoContent(Fault):
 
 @dataclass(frozen=True)
 class Drop(Fault):
-    """A broken connection; with `reset` the client gets a TCP reset (RST) instead of an orderly end (FIN)."""
+    """A broken connection.
+
+    Parameters
+    ----------
+    reset : bool
+        The client gets a TCP reset (RST) instead of an orderly end (FIN).
+    """
 
     reset: bool = field(default=False, kw_only=True)
 
@@ -116,7 +169,13 @@ class DropBefore(Drop):
 
 @dataclass(frozen=True)
 class DropDuring(Drop):
-    """Close the connection when `after_bytes` of the body have been read; they may be on disk."""
+    """Close the connection when `after_bytes` of the body have been read; they may be on disk.
+
+    Parameters
+    ----------
+    after_bytes : int
+        So many bytes of the body are read.
+    """
 
     after_bytes: int
 
@@ -153,101 +212,33 @@ class LoseAnswer(Drop):
     """Do the work, and close the connection instead of answering."""
 
 
-# The answer is slow or strange
+# The answer is slow
 
 
 @dataclass(frozen=True)
 class AnswerLate(Fault):
-    """Do the work at once, and answer after `seconds`."""
+    """Do the work at once, and answer after `seconds`.
+
+    Parameters
+    ----------
+    seconds : float
+        How long the answer waits.
+    """
 
     seconds: float
 
 
 @dataclass(frozen=True)
-class OddAnswer(Fault):
-    """Do the work, spell the answer strangely, and close the connection.
-
-    Parameters
-    ----------
-    seconds_between : float
-        The pause before each piece.
-    """
-
-    seconds_between: float = field(default=0, kw_only=True)
-
-
-@dataclass(frozen=True)
-class DripAnswer(OddAnswer):
-    """Send the answer byte by byte, from its status line, its headers or its body on.
-
-    Parameters
-    ----------
-    part : {"status line", "headers", "body"}
-        Where the dripping begins; what comes before is sent at once.
-    bytes_at_once : int
-        How much each drop holds.
-    """
-
-    part: Literal["status line", "headers", "body"] = "body"
-    bytes_at_once: int = field(default=1, kw_only=True)
-
-
-@dataclass(frozen=True)
-class InterimAnswers(OddAnswer):
-    """Send interim answers (100, 102, 103 …) before the real one.
-
-    Parameters
-    ----------
-    status : int
-        Their status.
-    count : int, optional
-        How many; ``None``: for ever.
-    """
-
-    status: int = 102
-    count: int | None = 1
-
-
-@dataclass(frozen=True)
-class EndlessTrailers(OddAnswer):
-    """Send the answer in chunks, and header lines behind the last chunk for ever."""
-
-
-@dataclass(frozen=True)
-class ContentLength(OddAnswer):
-    """Give the answer this Content-Length, such as one of 5,000 digits."""
-
-    value: str
-
-
-@dataclass(frozen=True)
-class ChunkSize(OddAnswer):
-    """Send the answer as one chunk of this size, such as ``-5``."""
-
-    value: str
-
-
-@dataclass(frozen=True)
-class GzipBomb(OddAnswer):
-    """Answer 200 with `start`, then `filling` over and over, so packed that `unpacked_bytes` cost a thousandth."""
-
-    unpacked_bytes: int = 256 << 20
-    start: bytes = b'{"ResultSet":{"Result":['
-    filling: bytes = b"{},"
-    content_type: str = "application/json"
-
-
-@dataclass(frozen=True)
-class AnswerBytes(OddAnswer):
-    """Send exactly these bytes in place of the answer, then `again` over and over, if it is given."""
-
-    raw: bytes
-    again: bytes = b""
-
-
-@dataclass(frozen=True)
 class SlowLink(Fault):
-    """Carry matching requests over a link of this latency and bandwidth; each has its own."""
+    """Carry matching requests over a link of this latency and bandwidth; each has its own.
+
+    Parameters
+    ----------
+    latency_ms : float
+        How long each way takes.
+    bandwidth_mbps : float, optional
+        Megabits in a second; ``None`` for no limit.
+    """
 
     latency_ms: float = 0
     bandwidth_mbps: float | None = None
@@ -258,7 +249,13 @@ class SlowLink(Fault):
 
 @dataclass(frozen=True)
 class StoreFewer(Fault):
-    """Lose the last `bytes_missing` bytes of the first file on their way to disk."""
+    """Lose the last `bytes_missing` bytes of the first file on their way to disk.
+
+    Parameters
+    ----------
+    bytes_missing : int
+        How many bytes are lost.
+    """
 
     bytes_missing: int
 
@@ -285,6 +282,12 @@ class CatalogBusy(Fault):
 
 @dataclass(frozen=True)
 class DiskFull(Fault):
-    """Have no space left once `after_bytes` of this request are on disk: 500, the file cut, the catalog as it was."""
+    """Have no space left once `after_bytes` of this request are on disk: 500, the file cut, the catalog as it was.
+
+    Parameters
+    ----------
+    after_bytes : int
+        What still fits.
+    """
 
     after_bytes: int

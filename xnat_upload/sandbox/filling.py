@@ -1,28 +1,27 @@
-"""Filling a sandbox, and looking at what it holds: the calls of `Sandbox` that tests use most."""
+"""Filling a sandbox past HTTP: what tests put into it before they begin."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from xnat_upload.sandbox import inventory
-from xnat_upload.sandbox.contents import Contents
+from xnat_upload.sandbox.looking import Looking
 from xnat_upload.sandbox.site import Accessibility, Role
 from xnat_upload.sandbox.store.passwords import account
-from xnat_upload.sandbox.store.records import Owner
 
 
-class Filling(ABC):
-    """What an archive holds: put in and read past HTTP."""
-
-    @property
-    @abstractmethod
-    def _contents(self) -> Contents:
-        """The archive that answers now."""
+class Filling(Looking):
+    """What is put into an archive past HTTP."""
 
     def add_user(self, name: str, password: str) -> None:
-        """Add an ordinary user, without site roles."""
+        """Add an ordinary user, without site roles.
+
+        Parameters
+        ----------
+        name, password : str
+            Its login.
+        """
         self._contents.archive.save(account(name, password))
 
     def add_project(
@@ -33,13 +32,40 @@ class Filling(ABC):
         name: str | None = None,
         accessibility: Accessibility = "private",
     ) -> str:
-        """Add a project that belongs to the administrator, and give its ID."""
+        """Add a project that belongs to the administrator, and give its ID.
+
+        Parameters
+        ----------
+        project_id : str
+            Its ID.
+        secondary_id : str, optional
+            What XNAT's pages call Running Title.
+        name : str, optional
+            Its title.
+        accessibility : {"private", "protected", "public"}
+            Who may see it.
+
+        Returns
+        -------
+        str
+            The ID.
+        """
         return self._contents.add_project(
             project_id, secondary_id=secondary_id or "", name=name or "", accessibility=accessibility
         )
 
     def add_member(self, project_id: str, user: str, *, role: Role = "member") -> None:
-        """Let a user own, edit (``member``) or read (``collaborator``) a project."""
+        """Let a user own, edit (``member``) or read (``collaborator``) a project.
+
+        Parameters
+        ----------
+        project_id : str
+            The project.
+        user : str
+            A login.
+        role : {"owner", "member", "collaborator"}
+            What the user may do there.
+        """
         self._contents.add_member(project_id, user, role=role)
 
     def add_session(
@@ -59,14 +85,27 @@ class Filling(ABC):
 
         Parameters
         ----------
-        project_id, label, xsi_type, subject, modality : str
-            Of the session; its subject is made unless it is there.
+        project_id : str
+            The project.
+        label : str
+            The session's label in it.
+        xsi_type : str
+            Its data type.
+        subject : str, optional
+            Label of its subject, which is made unless it is there.
         scans : Mapping of str to str, optional
             Scan IDs to data types, such as ``xnat:mrScanData``.
         scan_types : Mapping of str to str, optional
             Scan IDs to what the scans are called by those who make them, such as ``T1w``.
+        modality : str, optional
+            The session's modality.
         session_id, subject_id : str, optional
             Global IDs of your own, in place of such as ``XNAT_E00001``.
+
+        Returns
+        -------
+        str
+            The session's global ID.
         """
         return self._contents.add_session(
             project_id,
@@ -85,9 +124,25 @@ class Filling(ABC):
     ) -> list[str]:
         """Add sessions made from DICOM files, and give their global IDs; needs pydicom.
 
-        Folders stand for all files in them.  What `subject` and `session` do not say, the
+        Folders stand for all files in them. What `subject` and `session` do not say, the
         headers do, as for an import; `datasets.dicom_study` makes files to add.
 
+        Parameters
+        ----------
+        project_id : str
+            The project.
+        files : iterable of Path, or Path
+            Files or folders.
+        subject, session : str, optional
+            Labels, in place of those in the headers.
+
+        Returns
+        -------
+        list of str
+            The sessions' global IDs.
+
+        Examples
+        --------
         >>> import tempfile
         >>> from xnat_upload.sandbox import Sandbox
         >>> from xnat_upload.sandbox.datasets import dicom_study
@@ -120,8 +175,14 @@ class Filling(ABC):
 
         Parameters
         ----------
-        project_id, session_label, scan_id, resource_label : str
-            Where; ``None`` for the scan means a resource of the session, for both one of the project.
+        project_id : str
+            The project.
+        session_label : str or None
+            The session, by label; None for a resource of the project.
+        scan_id : str or None
+            The scan; None for a resource of the session.
+        resource_label : str
+            The resource.
         files : Mapping of str to bytes or Path, or Path
             Names, also with ``/``, to contents; or a file; or a folder, which stands for all files in it.
 
@@ -139,6 +200,11 @@ class Filling(ABC):
 
         Both forms are shown in docs/sandbox.md, "Filling it".
 
+        Parameters
+        ----------
+        path : Path
+            The YAML file, or the folder.
+
         Raises
         ------
         ValueError
@@ -152,59 +218,3 @@ class Filling(ABC):
             from xnat_upload.sandbox.seeds.yaml_file import add_yaml
 
             add_yaml(self._contents, path)
-
-    def files(
-        self,
-        project_id: str,
-        session_label: str | None = None,
-        scan_id: str | None = None,
-        resource_label: str | None = None,
-    ) -> dict[str, bytes]:
-        """Give the catalogued files of a resource: name to the bytes on disk.
-
-        Without `scan_id` it is a resource of the session, without `session_label` one of the
-        project.  Without `resource_label` all resources of that item and of what is in it are
-        read, and the names are addresses from it on: ``scans/1/resources/NIFTI/files/a.nii``.
-        """
-        owner = self._owner(project_id, session_label, scan_id)
-        return inventory.files(self._contents.archive, owner, resource_label)
-
-    def orphans(
-        self,
-        project_id: str,
-        session_label: str | None = None,
-        scan_id: str | None = None,
-        resource_label: str | None = None,
-    ) -> dict[str, bytes]:
-        """Give the files that lie on disk without an entry in the catalog; see `files`."""
-        owner = self._owner(project_id, session_label, scan_id)
-        return inventory.orphans(self._contents.archive, owner, resource_label)
-
-    def assert_stored(
-        self,
-        project_id: str,
-        session_label: str | None,
-        scan_id: str | None,
-        resource_label: str,
-        files: Mapping[str, bytes | Path],
-    ) -> None:
-        """Fail unless a resource holds these files with these bytes, and no other; see `files`.
-
-        Raises
-        ------
-        AssertionError
-            Which names every file that is missing, other than expected, or one too many.
-
-        Examples
-        --------
-        >>> from xnat_upload.sandbox import Sandbox
-        >>> with Sandbox() as sandbox:
-        ...     project = sandbox.add_project("P1")
-        ...     sandbox.add_files(project, None, None, "DOCS", {"a.txt": b"text"})
-        ...     sandbox.assert_stored(project, None, None, "DOCS", {"a.txt": b"text"})
-        """
-        owner = self._owner(project_id, session_label, scan_id)
-        inventory.check_stored(self._contents.archive, owner, resource_label, files)
-
-    def _owner(self, project_id: str, session_label: str | None, scan_id: str | None) -> Owner:
-        return inventory.owner_at(self._contents.archive, self._contents.project(project_id), session_label, scan_id)

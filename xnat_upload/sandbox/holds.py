@@ -34,7 +34,18 @@ class Hold:
         self._released.wait()
 
     def wait_until_reached(self, *, timeout_seconds: float = 10.0) -> None:
-        """Wait until a request is held here."""
+        """Wait until a request is held here.
+
+        Parameters
+        ----------
+        timeout_seconds : float
+            How long to wait.
+
+        Raises
+        ------
+        TimeoutError
+            None has come there in that time.
+        """
         if not self._reached.wait(timeout_seconds):
             raise TimeoutError(f"No request reached {self.point!r} within {timeout_seconds} s.")
 

@@ -101,7 +101,20 @@ class Sandbox(Filling):
     # Life
 
     def start(self) -> Sandbox:
-        """Start listening; returns when requests are answered."""
+        """Start listening; returns when requests are answered.
+
+        Returns
+        -------
+        Sandbox
+            Itself.
+
+        Raises
+        ------
+        RuntimeError
+            It is running already.
+        ImportError
+            What it needs is not installed: ``pip install 'xnat-upload[sandbox]'``.
+        """
         if self._running is not None:
             raise RuntimeError("The sandbox is running already.")
         try:
@@ -210,7 +223,18 @@ class Sandbox(Filling):
         self._now.recorder.keeps_bodies = True
 
     def inject(self, fault: Fault) -> InjectedFault:
-        """Make something go wrong; see `xnat_upload.sandbox.faults`."""
+        """Make something go wrong; see `xnat_upload.sandbox.faults`.
+
+        Parameters
+        ----------
+        fault : Fault
+            What, and to which requests.
+
+        Returns
+        -------
+        InjectedFault
+            Counts what it hits, and takes it out again: by ``remove()``, or as a context manager.
+        """
         return self._faults.inject(fault)
 
     def hold(self, point: Point, *, within: str = "", nth: int = 1) -> Hold:
@@ -219,11 +243,30 @@ class Sandbox(Filling):
         The path is that of the file or the catalog on disk; for ``body-half-received``,
         ``body-received`` and ``answer-ready`` it is the request's own.  The points are told in
         `xnat_upload.sandbox.store.disk.Point`.
+
+        Parameters
+        ----------
+        point : Point
+            One of the steps of a request.
+        within : str
+            What the path must contain.
+        nth : int
+            Which of the requests that come there, from 1.
+
+        Returns
+        -------
+        Hold
+            Lets the request go on: by ``release()``, or as a context manager.
         """
         return self._holds.add(point, within=within, nth=nth)
 
     def wait_until_idle(self, *, timeout_seconds: float = 10.0) -> None:
         """Wait until no request is under way, those included whose clients have gone.
+
+        Parameters
+        ----------
+        timeout_seconds : float
+            How long to wait.
 
         Raises
         ------

@@ -18,8 +18,10 @@ from xnat_upload.sandbox.server.exchange import Exchange
 class RecordedRequest:
     """One request as it came in, and the status it got.
 
-    Attributes
+    Parameters
     ----------
+    method : str
+        ``GET`` and so on.
     path : str
         The raw path, still percent-encoded.
     query : Mapping of str to str
@@ -77,6 +79,11 @@ class Requests(tuple[RecordedRequest, ...]):
             What was answered.
         user : str, optional
             Login of whoever it was done as.
+
+        Returns
+        -------
+        Requests
+            In their order.
         """
         pattern = re.compile(path or "")
         return Requests(
