@@ -14,7 +14,7 @@ from xnat_upload import TransferSettings
 
 FIELDS = [field.name for field in dataclasses.fields(TransferSettings)]
 WHOLE = ["workers", "batch_bytes", "batch_files", "large_file_bytes", "attempts"]
-TIMEOUTS = ["connect_timeout_seconds", "read_timeout_seconds", "exchange_timeout_seconds"]
+TIMEOUTS = ["batch_seconds", "connect_timeout_seconds", "read_timeout_seconds", "exchange_timeout_seconds"]
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -62,7 +62,9 @@ def test_settings_are_values() -> None:
 def test_the_defaults_are_those_that_are_documented() -> None:
     settings = TransferSettings()
     assert 3 * settings.workers * settings.large_file_bytes == 48 * 1024 * 1024
-    assert settings.batch_bytes / (10e6 / 8) < 60, "a batch takes less than a minute at 10 Mbit/s"
+    assert settings.batch_bytes < 100e6, "some gateways take no more"
+    assert settings.batch_files < 1 << 16, "a plain zip counts no more members"
+    assert settings.batch_seconds < 60, "a stock proxy gives up"
     assert settings.read_timeout_seconds > 190, "an archive of 1.10.2 waits up to 184 s for a busy catalog"
     assert settings.exchange_timeout_seconds == 2 * settings.read_timeout_seconds
     assert settings.total_seconds >= 30 * 60, "a restart of a hospital's archive takes minutes"

@@ -10,7 +10,9 @@ from dataclasses import dataclass, fields
 
 MIB = 1024 * 1024
 # A wait of no time at all is refused by the HTTP layer, in the middle of an upload.
-_ABOVE_ZERO = frozenset({"connect_timeout_seconds", "read_timeout_seconds", "exchange_timeout_seconds"})
+_ABOVE_ZERO = frozenset(
+    {"batch_seconds", "connect_timeout_seconds", "read_timeout_seconds", "exchange_timeout_seconds"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +28,14 @@ class TransferSettings:
     workers : int
         Resources written at the same time, and connections open to the archive. Within one resource there is always
         one writer, because XNAT refuses the second (docs/xnat/at-once.md, "The catalog is compared, not locked").
+    batch_seconds : float
+        How long one request with many files should take, as fast as those before it went; the first is a small one.
+        What breaks costs at most so much, and a stock proxy gives up only after 60 to 100 s (docs/xnat/requests.md, "A
+        proxy in front").
     batch_bytes : int
-        Most bytes of files in one request. 64 MiB take 54 s at 10 Mbit/s, well under the 100 s after which a stock
-        proxy gives up (docs/xnat/requests.md, "A proxy in front").
+        Most bytes of files in one request, however fast the line is; some gateways take no more than 100 MB.
     batch_files : int
-        Most files in one request. An archive on slow network storage needs about 20 ms a file, so 2,000 stay
-        under the same 100 s.
+        Most files in one request, likewise; a zip of more than 65,535 would have to be of another kind.
     large_file_bytes : int
         A file above this size travels alone and is read in blocks; any other is read once, whole.
     connect_timeout_seconds : float
@@ -74,8 +78,9 @@ class TransferSettings:
     """
 
     workers: int = 4
-    batch_bytes: int = 64 * MIB
-    batch_files: int = 2000
+    batch_seconds: float = 20.0
+    batch_bytes: int = 95 * MIB
+    batch_files: int = 50_000
     large_file_bytes: int = 4 * MIB
     connect_timeout_seconds: float = 10.0
     read_timeout_seconds: float = 300.0

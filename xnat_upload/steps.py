@@ -224,6 +224,7 @@ def carry_out(
             free,
             store_for=lambda plan: stores[plan.resource],
             settings=settings,
+            line=archive.line,
             stop=stop,
             meter=meter,
         )

@@ -148,8 +148,8 @@ def test_no_two_neighbouring_batches_would_have_fitted_into_one(sizes: list[int]
         if shipment.steps[0].file.size_bytes <= limits.large_file_bytes
     ]
     for one, next_one in itertools.pairwise(batches):
-        full = len(one.steps) == limits.batch_files
-        assert full or one.size_bytes + next_one.steps[0].file.size_bytes > limits.batch_bytes
+        full = len(next_one.steps) == limits.batch_files
+        assert full or next_one.size_bytes + one.steps[-1].file.size_bytes > limits.batch_bytes, "the first is the rest"
 
 
 @pytest.mark.parametrize(

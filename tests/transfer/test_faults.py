@@ -68,7 +68,7 @@ REPORTED: dict[str, Fault] = {
     "refuse-404": Refuse(404, **SENDING),  # type: ignore[arg-type]
     "refuse-422": Refuse(422, **SENDING),  # type: ignore[arg-type]
     "refuse-500": Refuse(500, **SENDING),  # type: ignore[arg-type]
-    "disk-full": DiskFull(2000, **SENDING),  # type: ignore[arg-type]
+    "disk-full": DiskFull(50, **SENDING),  # type: ignore[arg-type]
     "store-fewer-always": StoreFewer(7, times=None, **SENDING),  # type: ignore[arg-type]
     "flip-byte-always": FlipByte(times=None, **SENDING),  # type: ignore[arg-type]
     "unavailable-always": Refuse(503, times=None, **SENDING),  # type: ignore[arg-type]

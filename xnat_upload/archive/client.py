@@ -13,6 +13,7 @@ from dataclasses import replace
 from xnat_upload.archive import retry
 from xnat_upload.archive.connection import Body, Connection
 from xnat_upload.archive.generation import has_old_names
+from xnat_upload.archive.line import Line
 from xnat_upload.archive.listing import OneLabelTwiceError, StoredFile, read_listing
 from xnat_upload.archive.projects import Projects
 from xnat_upload.archive.sessions import Sessions
@@ -34,6 +35,7 @@ class Archive:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.line = Line()
         self._projects = Projects(connection)
         self.sessions = Sessions(connection, self._projects)
         self._has_old_names: bool | None = None

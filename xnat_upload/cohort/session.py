@@ -132,7 +132,9 @@ def upload_resource(
     if plan.refused:
         result = not_sent(plan, names_taken(plan), url=store.url)
     else:
-        (result,) = transfer([plan], store_for=lambda _: store, settings=settings, stop=stop, resumed=resumed)
+        (result,) = transfer(
+            [plan], store_for=lambda _: store, settings=settings, line=archive.line, stop=stop, resumed=resumed
+        )
     return tuple(
         FileResult(one.status.value, one.reason, one.size_bytes, one.md5, one.attempts, one.seconds)
         for one in told_apart(result).outcomes

@@ -106,20 +106,20 @@ def _decide(
     return Step(file, other, "stored with the same size but another MD5", local)
 
 
-def _batches(steps: Iterable[Step], *, form: Form, settings: TransferSettings) -> Iterable[Shipment]:
-    batch: list[Step] = []
+def _batches(steps: Sequence[Step], *, form: Form, settings: TransferSettings) -> Iterable[Shipment]:
+    """Fill batches from the end: the first is the one that is not full, and shows how fast the line is."""
+    batches: list[list[Step]] = []
     batch_bytes = 0
-    for step in steps:
+    for step in reversed(steps):
         size = step.file.size_bytes
         if size > settings.large_file_bytes:
             continue
-        if batch and (len(batch) >= settings.batch_files or batch_bytes + size > settings.batch_bytes):
-            yield _batch(batch, form=form)
-            batch, batch_bytes = [], 0
-        batch.append(step)
+        if not batches or len(batches[-1]) >= settings.batch_files or batch_bytes + size > settings.batch_bytes:
+            batches.append([])
+            batch_bytes = 0
+        batches[-1].append(step)
         batch_bytes += size
-    if batch:
-        yield _batch(batch, form=form)
+    return [_batch(batch[::-1], form=form) for batch in reversed(batches)]
 
 
 def _batch(steps: Sequence[Step], *, form: Form) -> Shipment:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from xnat_upload.archive.line import may_go_at_once
 from xnat_upload.archive.listing import Listing
 from xnat_upload.display.tables import aligned, first_of, readable_bytes, shown_first
 from xnat_upload.errors import AlreadyExistsError
@@ -33,7 +34,7 @@ class Plan:
     steps : tuple of Step
         One for each file, in the caller's order.
     shipments : tuple of Shipment
-        The requests, one after another.
+        The requests, one after another, as they are on a fast line; on a slow one each is divided further.
     treatment : Treatment
         How files that exist are treated, and with what the rest is made.
     listed : mapping of str to StoredFile
@@ -78,9 +79,13 @@ class Plan:
         """One line that says how many files would be sent, in how many requests, and how many not."""
         sent = sum(len(shipment.steps) for shipment in self.shipments)
         replaced = sum(step.action is Action.REPLACE for step in self.steps)
+        as_planned = all(
+            len(shipment.steps) == 1 or may_go_at_once(step.file.size_bytes for step in shipment.steps)
+            for shipment in self.shipments
+        )
         return (
             f"{_counted(sent, 'file')} to send ({readable_bytes(self.bytes_to_send)}) in "
-            f"{_counted(len(self.shipments), 'request')}"
+            f"{'' if as_planned else 'at least '}{_counted(len(self.shipments), 'request')}"
             + (f", {replaced} of them to replace others" if replaced else "")
             + f", {sum(step.action is Action.SKIP for step in self.steps)} stored already, {len(self.refused)} refused"
             + in_words(self.left_out)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
+from xnat_upload.archive.line import Line
 from xnat_upload.planning.plan import Plan
 from xnat_upload.report.outcome import ResourceResult
 from xnat_upload.report.progress import Meter, Share
@@ -21,6 +22,7 @@ def transfer(
     *,
     store_for: Callable[[Plan], Store],
     settings: TransferSettings,
+    line: Line,
     stop: threading.Event,
     meter: Meter | None = None,
     resumed: bool = False,
@@ -35,6 +37,8 @@ def transfer(
         Gives the store of a plan.
     settings : TransferSettings
         Workers, attempts and pauses.
+    line : Line
+        What is known of the line to the archive; it learns from what is sent.
     stop : threading.Event
         Once set, by another thread or here on Ctrl-C, nothing more is sent; what was sent is still verified.
     meter : Meter, optional
@@ -54,6 +58,7 @@ def transfer(
                 plan,
                 store_for(plan),
                 settings=settings,
+                line=line,
                 stop=stop,
                 moved=share.moved,
                 done=share.done,

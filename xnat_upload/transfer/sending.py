@@ -26,6 +26,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from xnat_upload.archive import retry
+from xnat_upload.archive.line import Line
 from xnat_upload.errors import ChangedFileError, ServerError, ServerUnavailableError, XnatUploadError
 from xnat_upload.planning.plan import Plan
 from xnat_upload.planning.step import Form, Shipment, Step
@@ -57,6 +58,7 @@ class Sender:
         records: FileRecords,
         lookout: Lookout,
         settings: TransferSettings,
+        line: Line,
         stop: threading.Event,
         moved: Callable[[int], None],
         done: Callable[[int], None],
@@ -66,6 +68,7 @@ class Sender:
         self._records = records
         self._lookout = lookout
         self._settings = settings
+        self._line = line
         self._stop = stop
         self._moved = moved
         self._done = done
@@ -138,6 +141,7 @@ class Sender:
         try:
             refused = self._store.put(shipment, sent, content_type=content_type, overwrite=overwrite)
             in_doubt = False
+            self._line.learn(files=len(steps), file_bytes=shipment.size_bytes, seconds=time.monotonic() - started)
         finally:
             seconds = time.monotonic() - started
             self._records.sent(steps, body.sent, seconds=seconds, streamed=streamed, refused=refused)

@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Protocol
 
+from xnat_upload.archive.line import Line
 from xnat_upload.archive.listing import Listing
 from xnat_upload.errors import ServerUnavailableError, XnatUploadError
 from xnat_upload.local.file import fingerprint
 from xnat_upload.planning.decide import divide, make_plan
 from xnat_upload.planning.plan import Plan, names_taken
-from xnat_upload.planning.step import Action
+from xnat_upload.planning.step import Action, Shipment
 from xnat_upload.report.outcome import ResourceResult
 from xnat_upload.settings import TransferSettings
 from xnat_upload.transfer.file_records import FileRecords
@@ -59,6 +60,7 @@ class Writer:
         store: Store,
         *,
         settings: TransferSettings,
+        line: Line,
         stop: threading.Event,
         moved: Callable[[int], None],
         done: Callable[[int], None],
@@ -66,6 +68,7 @@ class Writer:
     ) -> None:
         self._store = store
         self._settings = settings
+        self._line = line
         self._stop = stop
         self._moved = moved
         self._done = done
@@ -95,6 +98,7 @@ class Writer:
             records=self._records,
             lookout=self._lookout,
             settings=self._settings,
+            line=self._line,
             stop=self._stop,
             moved=self._moved,
             done=self._done,
@@ -156,7 +160,17 @@ class Writer:
         for shipment in self._plan.shipments:
             # New files never go over what is there, though that was asked for: who replaces travels in a form.
             replaces = all(step.action is Action.REPLACE for step in shipment.steps)
-            self._sender.send(shipment, overwrite=replaces, lost=lost)
+            for portion in self._portions(shipment):
+                self._sender.send(portion, overwrite=replaces, lost=lost)
+
+    def _portions(self, shipment: Shipment) -> Iterator[Shipment]:
+        """Divide a shipment into requests, each as large as what those before have shown of the line."""
+        steps = shipment.steps
+        while steps:
+            sizes_bytes = [step.file.size_bytes for step in steps]
+            number = self._line.fitting(sizes_bytes, seconds=self._settings.batch_seconds)
+            yield replace(shipment, steps=steps[:number])
+            steps = steps[number:]
 
     def _prove_and_mend(self, *, may_mend: bool) -> None:
         if not self._records.awaiting and not self._records.doubtful:
@@ -170,7 +184,8 @@ class Writer:
             again = [replace(step, action=Action.REPLACE) for step in wrong]
             try:
                 for shipment in divide(again, settings=self._settings):
-                    self._sender.send(shipment, overwrite=self._plan.exist_ok)
+                    for portion in self._portions(shipment):
+                        self._sender.send(portion, overwrite=self._plan.exist_ok)
             except Stopped:
                 self._records.leave_rest("the upload was interrupted")
             self._prove()

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from tests.transfer.model.archive import md5_of
 from xnat_upload import Accession, Resource, Scan, TransferSettings
+from xnat_upload.archive.line import Line
 from xnat_upload.archive.listing import Listing, StoredFile
 from xnat_upload.errors import ServerError, ServerUnavailableError
 from xnat_upload.local.file import LocalFile, fingerprint, identity_of
@@ -244,6 +245,7 @@ class Runner:
                 plan,
                 store,
                 settings=settings,
+                line=Line(),
                 stop=_Patience(store),
                 moved=lambda _: None,
                 done=lambda _: None,
