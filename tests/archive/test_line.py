@@ -31,6 +31,15 @@ def test_a_slow_line_makes_requests_small_and_a_fast_one_large() -> None:
     assert fast.fitting(sizes, seconds=20) == len(sizes)
 
 
+def test_a_line_is_slow_once_it_has_shown_that() -> None:
+    assert not Line().is_slow
+    hospital, near = Line(), Line()
+    hospital.learn(files=10, file_bytes=10 * MIB, seconds=0.9)  # 100 Mbit/s
+    near.learn(files=10, file_bytes=10 * MIB, seconds=0.1)
+    assert hospital.is_slow
+    assert not near.is_slow
+
+
 def test_slow_storage_makes_requests_of_few_files() -> None:
     line = Line()
     line.learn(files=500, file_bytes=500 * 100, seconds=10)  # 20 ms for each

@@ -1,4 +1,4 @@
-"""How fast files have gone to an archive so far, and how many the next request should carry. Nothing is sent here.
+"""How fast the line to an archive has been, and what follows for the next request. Nothing is sent here.
 
 A request that takes long is expensive to lose: a broken line, a stop in a notebook or a proxy's timeout costs all of
 it. One that is short costs the archive a reading and a writing of the resource's whole catalog for a few files
@@ -16,6 +16,8 @@ _FILE_COST_BYTES = 4 * 1024
 _FIRST_COST_BYTES = 2 * MIB
 # What is shorter is all latency and tells nothing of a rate.
 _TELLING_BYTES = MIB
+# Below it, that an archive writes a form to its disk before it stores the files takes no time that is worth saving.
+_SLOW_BYTES_PER_SECOND = 15e6
 
 
 class Line:
@@ -24,8 +26,13 @@ class Line:
     def __init__(self) -> None:
         self._cost_bytes_per_second: float | None = None
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether it is known to be so slow that nothing else of an upload counts."""
+        return self._cost_bytes_per_second is not None and self._cost_bytes_per_second < _SLOW_BYTES_PER_SECOND
+
     def learn(self, *, files: int, file_bytes: int, seconds: float) -> None:
-        """Take in one request that the archive has answered with a success."""
+        """Take in how long one request took that the archive has answered with a success."""
         cost_bytes = _cost(files, file_bytes)
         if cost_bytes >= _TELLING_BYTES:
             self._cost_bytes_per_second = _mixed(self._cost_bytes_per_second, cost_bytes / max(seconds, 1e-6))

@@ -5,7 +5,8 @@ sent. So what it does late must do no harm, and this is how (``docs/xnat/at-once
 
 - **In-body, which streams to a file's final path, only for a first attempt and never over what is there.** Once
   anything lies under the name, such a request passes it over, however late it comes; broken off, it can only have left
-  a part of the file where there was nothing.
+  a part of the file where there was nothing. On a slow line, on which a request is broken off more easily, and on which
+  it costs no time that counts, a first attempt is a form too.
 - **Whatever is sent again, or over something, travels in a form**, which XNAT has whole before it touches a file.
   Broken on the way, it has touched none; arrived, it writes the whole file, early or late.
 - **It is waited for, and not overtaken**: a request that left whole, and ended in a timeout or a broken line, has
@@ -131,6 +132,8 @@ class Sender:
         """Send one request, once, and return what was refused as existing."""
         if self._stop.is_set():
             raise Stopped
+        if self._line.is_slow:
+            shipment = replace(shipment, form=Form.ZIP_IN_FORM)
         steps = shipment.steps
         body, content_type = pack(shipment, large_file_bytes=self._settings.large_file_bytes)
         sent = SentBody(body, moved=self._moved, stop=self._stop)
@@ -141,7 +144,8 @@ class Sender:
         try:
             refused = self._store.put(shipment, sent, content_type=content_type, overwrite=overwrite)
             in_doubt = False
-            self._line.learn(files=len(steps), file_bytes=shipment.size_bytes, seconds=time.monotonic() - started)
+            seconds = time.monotonic() - started
+            self._line.learn(files=len(steps), file_bytes=shipment.size_bytes, seconds=seconds)
         finally:
             seconds = time.monotonic() - started
             self._records.sent(steps, body.sent, seconds=seconds, streamed=streamed, refused=refused)

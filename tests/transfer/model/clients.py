@@ -45,12 +45,15 @@ class Client:
         Each file travels alone, as it is, and not in a zip.
     attempts : int
         How often a request is sent at most.
+    slow : bool
+        Its line is known to be slow, so that all travels in forms.
     """
 
     content: tuple[tuple[str, bytes], ...]
     exist_ok: bool = False
     large: bool = False
     attempts: int = 3
+    slow: bool = False
 
 
 class Put(NamedTuple):
@@ -84,6 +87,12 @@ class Report(NamedTuple):
 
 
 Action = Put | Ask | Report
+
+
+def _slow_line() -> Line:
+    line = Line()
+    line.learn(files=1, file_bytes=10_000_000, seconds=10)
+    return line
 
 
 class Answered(NamedTuple):
@@ -245,7 +254,7 @@ class Runner:
                 plan,
                 store,
                 settings=settings,
-                line=Line(),
+                line=_slow_line() if client.slow else Line(),
                 stop=_Patience(store),
                 moved=lambda _: None,
                 done=lambda _: None,

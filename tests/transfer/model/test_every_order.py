@@ -103,7 +103,20 @@ TWO = {
     ),
     "two clients with the same bytes": Scenario(Disk(), (NEW, NEW), XNAT_1_8, faults=0),
 }
-ALL = {**OUTLASTING, **PATIENT, **OTHER_FACES, **KILLED, **TWO}
+SLOW = {
+    "a new file, on a slow line": one(replace(NEW, slow=True)),
+    "a large new file, on a slow line, patiently": one(
+        replace(NEW, slow=True, large=True), patient=True, faults=3, unanswered=True
+    ),
+    "a batch, on a slow line": one(Client(BATCH, slow=True), unanswered=False),
+    "a new file, on a slow line, on 1.6": one(
+        replace(NEW, slow=True), face=FACES["1.6"], patient=True, notices=True, unanswered=False
+    ),
+    "killed on a slow line, and run again without being allowed to replace": one(
+        replace(NEW, slow=True), rerun=Client(OURS, attempts=2, slow=True), faults=1
+    ),
+}
+ALL = {**OUTLASTING, **PATIENT, **OTHER_FACES, **KILLED, **TWO, **SLOW}
 
 
 @pytest.mark.parametrize("name", ALL)
