@@ -37,6 +37,7 @@ def main() -> None:
     tables = [table(case, lines) for case, lines in found.values()]
     (DOCS / "benchmark.txt").write_text("\n\n".join(tables) + "\n", encoding="utf-8")
     draw(found, DOCS / "benchmark.svg")
+    draw(found, DOCS / "benchmark-narrow.svg", narrow=True)
 
 
 if __name__ == "__main__":
