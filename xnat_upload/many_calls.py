@@ -96,10 +96,11 @@ class ManyCalls(WritingCalls):
 
         Parameters
         ----------
-        manifest : DataFrame, path of a CSV or Parquet file, or iterable of mappings
-            With the columns ``hub_project_id`` or ``project_id``, ``accession_id, scan_id, resource_id, file``, and
-            perhaps ``scan_type``, and ``name`` for another name in the resource; others are kept for the report. A
-            directory in ``file`` stands for a row for each file below it. A CSV is read as text.
+        manifest : DataFrame, path or iterable of mapping
+            A path is that of a CSV or Parquet file; a CSV is read as text. With the columns ``hub_project_id`` or
+            ``project_id``, ``accession_id, scan_id, resource_id, file``, and perhaps ``scan_type``, and ``name`` for
+            another name in the resource; others are kept for the report. A directory in ``file`` stands for a row for
+            each file below it.
         root : path, optional
             The directory that files are relative to; with `client`, on every machine. Without it, where the manifest
             lies if it is a file, else the working directory.

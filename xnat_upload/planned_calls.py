@@ -33,7 +33,7 @@ class PlannedCalls(ManyCalls):
 
         Parameters
         ----------
-        files : path, iterable of paths, or mapping of str to path, bytes or binary file object
+        files : path, iterable of path, or mapping of str to path, bytes or binary file object
             A directory stands for all files below it. A mapping gives each file its name in the resource; what it holds
             must be readable a second time, since a line may break.
         hub_project_id : str, optional
@@ -46,7 +46,7 @@ class PlannedCalls(ManyCalls):
             The scan, which is created if it is missing. None, said explicitly, means a resource of the session itself.
         resource_id : str, optional
             Label of the resource, such as ``SEG``; created if it is missing.
-        to : Resource, Scan, Accession, Destination, or an element of pyxnat, optional
+        to : Resource, Scan, Accession, Destination or pyxnat element, optional
             The place itself, in place of the words; with `resource_id`, and perhaps `scan_id`, where it is no resource.
         net_id : str, optional
             Files are relative to ``<images_dir>/<net_id>/upload``, and nothing leaves it.
@@ -55,9 +55,9 @@ class PlannedCalls(ManyCalls):
             taken as it is, and a named directory is its own root.
         keep_paths : bool
             Names in the resource are paths relative to the root rather than base names.
-        include : pattern or patterns, optional
+        include : str or iterable of str, optional
             Of directories, only the files that match, by the rules of ``.gitignore``: ``"*.nii.gz"``.
-        ignore : pattern or patterns
+        ignore : str or iterable of str
             Files of directories that are left out, by the same rules; by default what tools leave beside the data, such
             as ``.git/`` and ``.DS_Store``. ``()`` takes all.
         exist_ok : bool or "same"

@@ -166,9 +166,9 @@ class ReadingCalls:
 
         Parameters
         ----------
-        *place_and_name : Resource, Destination or element of pyxnat, then str
+        *place_and_name : Resource, Destination, pyxnat element or str
             The resource and the name, or the name alone.
-        to : Resource, Destination, or an element of pyxnat, optional
+        to : Resource, Destination or pyxnat element, optional
             The resource, by keyword.
         name : str, optional
             The file's name in it, by keyword.

@@ -45,7 +45,7 @@ class WritingCalls(ReadingCalls):
 
         Parameters
         ----------
-        to : Accession, Scan, or an element of pyxnat, optional
+        to : Accession, Scan or pyxnat element, optional
             The session, with `scan_id`, or the scan itself; in place of words.
         scan_id : str or int, optional
             The scan.
@@ -101,7 +101,7 @@ class WritingCalls(ReadingCalls):
 
         Parameters
         ----------
-        to : Scan, Accession, Resource, Destination, or an element of pyxnat, optional
+        to : Scan, Accession, Resource, Destination or pyxnat element, optional
             What it belongs to, with `resource_id`, or the resource itself; in place of words.
         resource_id : str, optional
             Its label, such as ``SEG``.
@@ -173,9 +173,9 @@ class WritingCalls(ReadingCalls):
 
         Parameters
         ----------
-        *place_and_path : Resource, Destination or element of pyxnat, then path, bytes or binary file object
+        *place_and_path : Resource, Destination, pyxnat element, path, bytes or binary file object
             The resource and the file, or the file alone.
-        to : Resource, Destination, or an element of pyxnat, optional
+        to : Resource, Destination or pyxnat element, optional
             The resource, by keyword.
         path : path, bytes or binary file object, optional
             The file, by keyword.

@@ -55,7 +55,7 @@ class Manifest:
 
     Parameters
     ----------
-    source : DataFrame, path or iterable of mappings
+    source : DataFrame, path or iterable of mapping
         With the columns ``hub_project_id`` or ``project_id``, ``accession_id, scan_id, resource_id, file``, and perhaps
         ``scan_type`` and ``name``. A row whose file is a directory stands for a row for each file below it.
     root : path

@@ -49,7 +49,7 @@ def stage(
 
     Parameters
     ----------
-    files : path, iterable of paths, or mapping of str to path, bytes or binary file object
+    files : path, iterable of path, or mapping of str to path, bytes or binary file object
         Relative to `root`, or absolute and inside it; ``"."`` and the root itself stand for all that is in it. A
         mapping gives each file its name in the resource.
     root : Root, optional
@@ -57,9 +57,9 @@ def stage(
         a named directory is its own root, and relative paths are relative to the working directory.
     keep_paths : bool
         Names in the resource are the paths relative to the root rather than base names.
-    include : pattern or patterns, optional
+    include : str or iterable of str, optional
         Of directories, only files that match, by the rules of ``.gitignore``.
-    ignore : pattern or patterns
+    ignore : str or iterable of str
         Files of directories that are left out, by the same rules.
 
     Raises
