@@ -2,7 +2,11 @@
 
 import os
 import re
+import tempfile
+import zlib
+from collections.abc import Iterator
 from importlib.metadata import version as installed_version
+from pathlib import Path
 
 from sphinx.application import Sphinx
 
@@ -10,7 +14,14 @@ project = "xnat_upload"
 copyright = "the xnat_upload maintainers"
 release = version = installed_version("xnat-upload")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_click",
+]
 exclude_patterns = ["examples"]
 
 # A page that cannot do what it shows is a page that lies: the tutorial is executed, and its errors end the build.
@@ -27,11 +38,53 @@ myst_heading_anchors = 3
 
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_preprocess_types = True
+napoleon_type_aliases = {
+    **{name: f":term:`{name}`" for name in ("callable", "iterable", "mapping", "sequence")},
+    "binary file object": ":term:`binary file object <binary file>`",
+    "path": ":term:`path <path-like object>`",
+    "Mapping": ":term:`mapping`",
+    "Path": "~pathlib.Path",
+    "DataFrame": "~pandas.DataFrame",
+    "pandas.DataFrame": "~pandas.DataFrame",
+    "pyxnat.Interface": "pyxnat.Interface <pyxnat.core.Interface>",
+    # What a caller meets without importing it.
+    "Action": "~xnat_upload.planning.step.Action",
+    "Fault": "~xnat_upload.sandbox.faults.Fault",
+    "Form": "~xnat_upload.planning.step.Form",
+    "Hold": "~xnat_upload.sandbox.holds.Hold",
+    "InjectedFault": "~xnat_upload.sandbox.injection.InjectedFault",
+    "LeftOut": "~xnat_upload.local.ignoring.LeftOut",
+    "Manifest": "~xnat_upload.cohort.manifest.Manifest",
+    "Point": ":py:data:`~xnat_upload.sandbox.store.disk.Point`",
+    "Requests": "~xnat_upload.sandbox.server.recording.Requests",
+    "Shipment": "~xnat_upload.planning.step.Shipment",
+    "SiteSettings": "~xnat_upload.sandbox.SiteSettings",
+    "Step": "~xnat_upload.planning.step.Step",
+    "StoredFile": "~xnat_upload.archive.listing.StoredFile",
+    "Treatment": "~xnat_upload.planning.treatment.Treatment",
+}
 autodoc_typehints = "none"  # the docstrings say it in words
 autodoc_member_order = "bysource"
 default_role = "py:obj"
 python_maximum_signature_line_length = 80
 add_module_names = False
+
+_COMPRESSED = tempfile.TemporaryDirectory()
+
+
+def _inventories() -> Iterator[tuple[str, tuple[str, str]]]:
+    """Read which names of other projects are at which addresses: in docs/inventories, since a build has no network."""
+    for path in sorted(Path(__file__).with_name("inventories").glob("*.txt")):
+        first, entries = path.read_text().split("\n", 1)
+        name, address = first.split()
+        compressed = Path(_COMPRESSED.name, f"{name}.inv")
+        head = f"# Sphinx inventory version 2\n# Project: {name}\n# Version: \n# Compressed using zlib\n"
+        compressed.write_bytes(head.encode() + zlib.compress(entries.encode()))
+        yield name, (address, str(compressed))
+
+
+intersphinx_mapping = dict(_inventories())
 
 html_theme = "furo"
 html_title = "xnat_upload"
@@ -53,6 +106,17 @@ def _shorten_defaults(app: Sphinx, what: str, name: str, obj: object, options: o
     return re.sub(r"settings=TransferSettings\([^)]*\)", "settings=TransferSettings()", signature), returns
 
 
+def _keep_exceptions_together(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]):
+    """Join the exceptions of one line, of which napoleon would show the first alone; Sphinx links each of them."""
+    section = ""
+    for number, line in enumerate(lines):
+        if set(line) == {"-"}:
+            section = lines[number - 1]
+        elif section == "Raises" and line[:1].isalpha():
+            lines[number] = line.replace(", ", ",")
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", _keep_exceptions_together, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", _shorten_defaults)
