@@ -38,6 +38,7 @@ from xnat_upload.sandbox.__main__ import main as sandbox
 from xnat_upload.sandbox.faults import Fault
 from xnat_upload.sandbox.routes.table import ARCHIVE, OWNERS, SCANS_OF, SITE, XAPI, Noun
 
+DOCUMENTS = [page for page in PAGES if page.name != "README.md"]  # whose program runs on a sandbox of its own
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 
@@ -53,7 +54,7 @@ def hospital(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Docume
 
 @pytest.mark.parametrize(
     "page",
-    [page for page in PAGES if any(block.language == "python" and not block.directive for block in blocks(page))],
+    [page for page in DOCUMENTS if any(block.language == "python" and not block.directive for block in blocks(page))],
     ids=lambda page: page.stem,
 )
 def test_the_examples_of_a_page_do_what_it_says(
@@ -166,7 +167,7 @@ def test_names_of_the_package_in_a_page_exist(page: Path) -> None:
 
 def test_the_first_screen_of_the_readme_has_both_commands_and_the_first_upload() -> None:
     first_screen = "\n".join((ROOT / "README.md").read_text().splitlines()[:36])
-    for wanted in ("make demo", "make test", "pip install xnat-upload", "uploader.upload("):
+    for wanted in ("make demo", "make test", "pip install 'xnat-upload", "uploader.upload("):
         assert wanted in first_screen
 
 
