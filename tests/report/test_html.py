@@ -208,6 +208,36 @@ def test_badges_pass_wcag_aa_on_every_page(tone: Tone, page: str) -> None:
     assert contrast(ground, page) >= 3
 
 
+def test_what_check_found_is_a_table_with_what_would_stop_an_upload(ward: SandboxHospital) -> None:
+    with ward.connect() as uploader:
+        ready = uploader.check(ward.hub_project_id, ward.accession_id)
+        stopped = uploader.check(ward.hub_project_id, "<b>no such session</b>")
+    shown = parsed(ready._repr_html_())
+    facts = {text_of(row.findall("th")[0]): text_of(row.findall("td")[0]) for row in shown.iterfind(".//tr")}
+    assert facts["server"] == ready.server
+    assert facts["accession"] == f"{ward.accession_id}: xnat:ctSessionData with 1 scan"
+    assert "✓ nothing would stop you" in text_of(shown)
+    assert "✗ an upload would be stopped" in text_of(parsed(stopped._repr_html_()))
+    assert stopped.obstacles[0] in text_of(parsed(stopped._repr_html_()))
+    unsure = dataclasses.replace(ready, doubts=("whether it will rain",))
+    assert "! unsure" in text_of(parsed(unsure._repr_html_()))
+
+
+def test_an_accession_is_shown_with_its_scans_and_resources(ward: SandboxHospital) -> None:
+    ward.put("4", "SEG", "a.nii", b"a")
+    ward.sandbox.add_files(ward.project_id, ward.accession_id, None, "NOTES", {"read.me": b"me"})
+    with ward.connect() as uploader:
+        accession = uploader.locate(ward.accession_id, hub_project_id=ward.hub_project_id)
+    shown = parsed(accession._repr_html_())
+    assert rows_of(shown) == [["4", "xnat:ctScanData", "", "", "SEG"]]
+    assert "Resources of the session itself: NOTES" in text_of(shown)
+    hostile = dataclasses.replace(accession, label=HOSTILE[0], scan_types={}, resource_numbers={})
+    page = parsed(hostile._repr_html_())
+    assert HOSTILE[0] in text_of(page)
+    assert "It has no scans yet." in text_of(page)
+    assert not list(page.iter("script"))
+
+
 def test_an_empty_report_can_be_shown() -> None:
     assert "no files; 0 bytes sent" in text_of(parsed(Report(files=(), seconds=0.0)._repr_html_()))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from xnat_upload.archive.answers import table_rows
 from xnat_upload.archive.client import Archive
 from xnat_upload.archive.generation import generation_of, version_of
+from xnat_upload.display import html
 from xnat_upload.errors import NotFoundError, XnatUploadError, printable, quoted
 from xnat_upload.places.destination import check_one_project
 from xnat_upload.places.hierarchy import Accession
@@ -59,21 +60,29 @@ class Readiness:
         return not self.obstacles
 
     def __str__(self) -> str:
-        lines = [
-            f"server     {self.server}",
-            f"version    {self.version or 'not told'}",
-            *([f"kind       {self.generation}"] if self.generation else []),
-            f"logged in  as {self.user}",
-        ]
+        lines = [f"{word:<11}{text}" for word, text in self._found()]
+        return "\n".join(lines + ["Nothing was found that would stop you."] * self.ok)
+
+    def _repr_html_(self) -> str:
+        tone, state = ("doubtful", "unsure") if self.doubts else ("good", "nothing would stop you")
+        if self.obstacles:
+            tone, state = "bad", "an upload would be stopped"
+        return html.render("readiness.html", tone=tone, state=state, found=self._found())
+
+    def _found(self) -> list[tuple[str, str]]:
+        found = [("server", self.server), ("version", self.version or "not told")]
+        if self.generation:
+            found.append(("kind", self.generation))
+        found.append(("logged in", f"as {self.user}"))
         if self.project_id:
-            lines.append(f"project    {self.project_id}, as {self.role or 'nobody in particular'}")
+            found.append(("project", f"{self.project_id}, as {self.role or 'nobody in particular'}"))
         if self.accession is not None:
             scans = len(self.accession.scan_types)
             holds = f"{scans} scan" if scans == 1 else f"{scans} scans"
-            lines.append(f"accession  {self.accession.label}: {self.accession.session_type} with {holds}")
-        lines += [f"unsure     {doubt}" for doubt in self.doubts]
-        lines += [f"obstacle   {obstacle}" for obstacle in self.obstacles] or ["Nothing was found that would stop you."]
-        return "\n".join(map(printable, lines))
+            found.append(("accession", f"{self.accession.label}: {self.accession.session_type} with {holds}"))
+        found += [("unsure", doubt) for doubt in self.doubts]
+        found += [("obstacle", obstacle) for obstacle in self.obstacles]
+        return [(word, printable(text)) for word, text in found]
 
 
 def find_out(

@@ -81,6 +81,9 @@ class Accession:
     def __str__(self) -> str:
         return f"/data/projects/{self.project_id}/subjects/{self.subject_id}/experiments/{self.experiment_id}"
 
+    def _repr_html_(self) -> str:
+        return html.render("accession.html", accession=self, header=Scans._HEADER, rows=self.scans._rows())
+
     @property
     def scans(self) -> Scans:
         """The scans that it had when it was read; no request is sent. A notebook shows them as a table."""

@@ -131,7 +131,7 @@ class Filling(Looking):
         ----------
         project_id : str
             The project.
-        files : iterable of Path or Path
+        files : Path or iterable of Path
             Files or folders.
         subject, session : str, optional
             Labels, in place of those in the headers.
@@ -183,7 +183,7 @@ class Filling(Looking):
             The scan; None for a resource of the session.
         resource_label : str
             The resource.
-        files : Mapping of str to bytes or Path
+        files : Path or mapping of str to bytes or Path
             Names, also with ``/``, to contents; or a file; or a folder, which stands for all files in it.
 
         Raises
