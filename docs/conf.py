@@ -5,9 +5,12 @@ import re
 import tempfile
 import zlib
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 project = "xnat_upload"
@@ -35,6 +38,7 @@ os.environ["TQDM_DISABLE"] = "1"  # else a bar that nobody can see on a page
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+smartquotes_action = "qe"  # quotes and dots; two hyphens begin an option and are no dash
 
 napoleon_google_docstring = False
 napoleon_use_rtype = False
@@ -116,7 +120,21 @@ def _keep_exceptions_together(app: Sphinx, what: str, name: str, obj: object, op
             lines[number] = line.replace(", ", ",")
 
 
+def _link_to_the_class_that_has_the_source(app: Sphinx, document: nodes.document) -> None:
+    """Say of what a class inherits where it is written, for viewcode looks into the class's own module alone."""
+    for signature in document.findall(addnodes.desc_signature):
+        name, _, member = signature.get("fullname", "").rpartition(".")
+        if not name or not signature.get("module"):
+            continue
+        documented = getattr(import_module(signature["module"]), name)
+        written = next((base for base in documented.__mro__ if member in vars(base)), documented)
+        if written is not documented:
+            signature["module"], signature["fullname"] = written.__module__, f"{written.__qualname__}.{member}"
+            signature["ids"].append(f"{signature['module']}.{signature['fullname']}")  # where the source links back to
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    app.connect("doctree-read", _link_to_the_class_that_has_the_source, priority=400)  # before viewcode
     app.connect("autodoc-process-docstring", _keep_exceptions_together, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", _shorten_defaults)

@@ -204,6 +204,14 @@ def test_the_reasons_that_are_explained_are_those_a_report_gives() -> None:
         assert any(string.startswith(beginning) for string in strings), reason
 
 
+def test_every_environment_variable_that_is_read_is_in_the_table() -> None:
+    places = [*(ROOT / "xnat_upload").rglob("*.py"), ROOT / "tests" / "conftest.py"]
+    read = {name for path in places for name in re.findall(r'env(?:iron)?(?:\.get\(|\[)"(\w+)"', path.read_text())}
+    assert {"XNAT_HOST", "NETRC", "XNAT4TESTS_HOME", "XNAT_UPLOAD_TEST_SERVER"} <= read
+    told = {name for row in rows(DOCS / "topics" / "environment.md") for name in re.findall(r"`(\w+)`", row[0])}
+    assert read - told == set()
+
+
 def test_every_promise_has_as_many_tests_as_it_says() -> None:
     promised = {cells[1].strip("`"): int(cells[2]) for cells in rows(DOCS / "promises.md") if "::" in cells[1]}
     assert len(promised) >= 20
