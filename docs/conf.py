@@ -38,7 +38,6 @@ os.environ["TQDM_DISABLE"] = "1"  # else a bar that nobody can see on a page
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-smartquotes_action = "qe"  # quotes and dots; two hyphens begin an option and are no dash
 
 napoleon_google_docstring = False
 napoleon_use_rtype = False
@@ -51,7 +50,6 @@ napoleon_type_aliases = {
     "Path": "~pathlib.Path",
     "DataFrame": "~pandas.DataFrame",
     "pandas.DataFrame": "~pandas.DataFrame",
-    "pyxnat.Interface": "pyxnat.Interface <pyxnat.core.Interface>",
     # What a caller meets without importing it.
     "Action": "~xnat_upload.planning.step.Action",
     "Fault": "~xnat_upload.sandbox.faults.Fault",
@@ -62,6 +60,7 @@ napoleon_type_aliases = {
     "Manifest": "~xnat_upload.cohort.manifest.Manifest",
     "Point": ":py:data:`~xnat_upload.sandbox.store.disk.Point`",
     "Requests": "~xnat_upload.sandbox.server.recording.Requests",
+    "Sandbox": "~xnat_upload.sandbox.Sandbox",
     "Shipment": "~xnat_upload.planning.step.Shipment",
     "SiteSettings": "~xnat_upload.sandbox.SiteSettings",
     "Step": "~xnat_upload.planning.step.Step",
@@ -103,9 +102,11 @@ pygments_dark_style = "monokai"
 
 
 def _shorten_defaults(app: Sphinx, what: str, name: str, obj: object, options: object, signature: str, returns: str):
-    """Show long defaults by their names; the parameters of uploads are not in the source for autodoc to read."""
+    """Show long defaults by their names, and of a fixture no parameters, since nobody calls it."""
     if signature is None:
         return None
+    if name.startswith("xnat_upload.pytest_plugin."):
+        return "", returns
     signature = re.sub(r"ignore=\([^)]*\)", "ignore=DEFAULT_IGNORE", signature)
     return re.sub(r"settings=TransferSettings\([^)]*\)", "settings=TransferSettings()", signature), returns
 
@@ -133,8 +134,17 @@ def _link_to_the_class_that_has_the_source(app: Sphinx, document: nodes.document
             signature["ids"].append(f"{signature['module']}.{signature['fullname']}")  # where the source links back to
 
 
+def _show_options_as_code(app: Sphinx, context: object, lines: list[str]) -> None:
+    """Keep the two hyphens of an option from becoming a dash, and an address from becoming a link."""
+    for number, line in enumerate(lines):
+        if not line.startswith(".. "):
+            lines[number] = re.sub(r"(?<![\w`-])(--[a-z][a-z-]+|tcp://[\w.:]+\w)", r"``\1``", line)
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("doctree-read", _link_to_the_class_that_has_the_source, priority=400)  # before viewcode
     app.connect("autodoc-process-docstring", _keep_exceptions_together, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", _shorten_defaults)
+    for part in ("description", "options", "epilog"):
+        app.connect(f"sphinx-click-process-{part}", _show_options_as_code)

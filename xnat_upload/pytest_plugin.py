@@ -39,14 +39,26 @@ def _xnat_server(pytestconfig: pytest.Config) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def xnat_sandbox(_xnat_server: Sandbox) -> Iterator[Sandbox]:
-    """An XNAT-compatible archive, empty for each test: nothing that one does to it is seen by the next."""
+    """An XNAT-compatible archive, empty for each test: nothing that one does to it is seen by the next.
+
+    Yields
+    ------
+    Sandbox
+        It runs, with an administrator whose `user` and `password` it tells. One server serves all tests of a run.
+    """
     yield _xnat_server
     _xnat_server.reset()
 
 
 @pytest.fixture
 def make_xnat_sandbox(pytestconfig: pytest.Config) -> Iterator[Callable[..., Sandbox]]:
-    """Start further archives for this test alone, with the parameters of `Sandbox`; they end with it."""
+    """Start further archives for this test alone, with the parameters of `Sandbox`; they end with it.
+
+    Yields
+    ------
+    callable
+        Takes what `Sandbox` takes, by keyword, and gives one that runs. Settings of pytest hold for it too.
+    """
     from xnat_upload.sandbox import Sandbox
 
     with ExitStack() as running:
@@ -55,14 +67,26 @@ def make_xnat_sandbox(pytestconfig: pytest.Config) -> Iterator[Callable[..., San
 
 @pytest.fixture
 def xnat_project(xnat_sandbox: Sandbox) -> str:
-    """The ID of a project made for this test alone; its secondary ID is ``hub-<ID>``."""
+    """The ID of a project made for this test alone; its secondary ID is ``hub-<ID>``.
+
+    Returns
+    -------
+    str
+        The project is in `xnat_sandbox`, and empty.
+    """
     project_id = f"TEST{next(_NUMBERS)}"
     return xnat_sandbox.add_project(project_id, secondary_id=f"hub-{project_id}")
 
 
 @pytest.fixture
 def xnat_interface(xnat_sandbox: Sandbox) -> Iterator[Any]:
-    """The administrator's `pyxnat.Interface` to `xnat_sandbox`; the test is skipped where pyxnat is missing."""
+    """The administrator's `pyxnat.Interface` to `xnat_sandbox`; the test is skipped where pyxnat is missing.
+
+    Yields
+    ------
+    pyxnat.Interface
+        Its session ends with the test.
+    """
     pyxnat = pytest.importorskip("pyxnat", reason="the fixture xnat_interface needs pyxnat")
     interface = pyxnat.Interface(server=xnat_sandbox.url, user=xnat_sandbox.user, password=xnat_sandbox.password)
     yield interface
@@ -71,7 +95,13 @@ def xnat_interface(xnat_sandbox: Sandbox) -> Iterator[Any]:
 
 @pytest.fixture
 def xnat_session(xnat_sandbox: Sandbox) -> Iterator[Any]:
-    """The administrator's session of xnatpy on `xnat_sandbox`; the test is skipped where xnatpy is missing."""
+    """The administrator's session of xnatpy on `xnat_sandbox`; the test is skipped where xnatpy is missing.
+
+    Yields
+    ------
+    xnat.session.XNATSession
+        It ends with the test.
+    """
     xnatpy = pytest.importorskip("xnat", reason="the fixture xnat_session needs xnatpy: pip install xnat")
     with xnatpy.connect(xnat_sandbox.url, user=xnat_sandbox.user, password=xnat_sandbox.password) as session:
         yield session

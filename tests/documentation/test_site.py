@@ -79,6 +79,7 @@ def test_the_commands_and_fixtures_are_in_the_reference(site: Path) -> None:
     commands = (site / "reference" / "command-line.html").read_text()
     for option in ("xnat-upload-put-resume", "xnat-upload-cohort-scheduler", "python-m-xnat_upload.sandbox-profile"):
         assert f'id="cmdoption-{option}"' in commands, option
+    assert not re.findall(r"\u2013[a-z]", commands), "an option whose hyphens have become a dash"
     fixtures = (site / "reference" / "sandbox.html").read_text()
     for fixture in ("xnat_sandbox", "xnat_project", "xnat_interface", "xnat_session", "make_xnat_sandbox"):
         assert f'id="xnat_upload.pytest_plugin.{fixture}"' in fixtures, fixture

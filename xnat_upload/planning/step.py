@@ -13,9 +13,13 @@ class Action(str, Enum):
     """What is done with one file."""
 
     SEND = "send"
+    """Its name is free in the resource."""
     REPLACE = "replace"
+    """Its name holds other bytes, and the caller wants them replaced."""
     SKIP = "skip"
+    """Its bytes are stored under its name already."""
     REFUSE = "refuse"
+    """Its name is taken; nothing of the plan is sent."""
 
     def __str__(self) -> str:
         return self.value
