@@ -31,4 +31,5 @@ def test_the_citation_is_of_this_version_and_licence() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert {"cff-version", "message", "title", "authors"} <= set(citation)
     assert citation["version"] == xnat_upload.__version__
+    assert f"(version {xnat_upload.__version__})" in (ROOT / "docs" / "topics" / "help.md").read_text()
     assert f'license = "{citation["license"]}"' in (ROOT / "pyproject.toml").read_text()
