@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import importlib.util
 import re
 import shlex
@@ -210,6 +211,21 @@ def test_every_environment_variable_that_is_read_is_in_the_table() -> None:
     assert {"XNAT_HOST", "NETRC", "XNAT4TESTS_HOME", "XNAT_UPLOAD_TEST_SERVER"} <= read
     told = {name for row in rows(DOCS / "topics" / "environment.md") for name in re.findall(r"`(\w+)`", row[0])}
     assert read - told == set()
+
+
+def test_the_page_on_installation_names_what_is_installed() -> None:
+    page = DOCS / "topics" / "install.md"
+    told = {cells[0].strip("`"): cells[2].lower() for cells in rows(page)[1:]}
+    needed = [
+        (re.match(r"[\w.-]+", each)[0].lower(), re.search(r"extra == .(\w+)", each))  # type: ignore[index]
+        for each in importlib.metadata.requires("xnat-upload") or []
+    ]
+    for name, extra in needed:
+        if extra is None:
+            assert name in page.read_text().partition("| extra")[0].lower(), name
+        elif extra[1] in told and name != "xnat-upload":
+            brought = told[extra[1]].replace("the sandbox", told["sandbox"])
+            assert name in brought, f"{name} of {extra[1]}"
 
 
 def test_every_promise_has_as_many_tests_as_it_says() -> None:
