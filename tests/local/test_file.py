@@ -191,7 +191,7 @@ def test_what_changes_while_it_is_read_never_comes_out_whole(
                     writer.truncate(size_bytes // 2)
                 else:
                     writer.write(b"X")
-            os.utime(path, ns=(0, file.identity[2] + (change == "rewrite")))
+            os.utime(path, ns=(0, file.identity.modified_ns + (change == "rewrite")))
         return block
 
     monkeypatch.setattr(LocalFile, "_read", read_and_change)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from xnat_upload import Accession, Plan, Resource, Scan, TransferSettings
 from xnat_upload.archive.listing import Listing, StoredFile
 from xnat_upload.local.file import Fingerprint, Identity, LocalFile
+from xnat_upload.local.root import Root
 from xnat_upload.local.source import AnyFile
 from xnat_upload.planning.decide import divide, make_plan
 from xnat_upload.planning.step import Action, Form, Shipment, Step
@@ -24,7 +25,7 @@ OTHER_MD5 = "f" * 32
 
 
 def local_file(name: str, size_bytes: int = 3) -> LocalFile:
-    return LocalFile(name, Path("/data") / name, Path("/data"), PurePosixPath(name), size_bytes, Identity(1, 2, 3, 3))
+    return LocalFile(name, Root(Path("/data"), Path("/data")), name, name, size_bytes, Identity(1, 2, 3, 3).packed())
 
 
 def plan(

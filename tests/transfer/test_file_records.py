@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from hashlib import md5
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from xnat_upload import Accession, ChangedFileError, FileOutcome, Plan, Resource, Scan, Status
 from xnat_upload.local.file import Fingerprint, Identity, LocalFile, identity_of
+from xnat_upload.local.root import Root
 from xnat_upload.planning.step import Action, Step
 from xnat_upload.planning.treatment import Treatment
 from xnat_upload.transfer.file_records import FileRecords
@@ -23,7 +24,7 @@ SENT = Fingerprint(3, "900150983cd24fb0d6963f7d28e17f72", 0x352441C2)
 
 
 def step(name: str, action: Action = Action.SEND, *, known: Fingerprint | None = None) -> Step:
-    file = LocalFile(name, Path("/data") / name, Path("/nowhere"), PurePosixPath(name), 3, Identity(1, 2, 3, 3))
+    file = LocalFile(name, Root(Path("/data"), Path("/nowhere")), name, name, 3, Identity(1, 2, 3, 3).packed())
     return Step(file, action, f"reason of {name}", known)
 
 
@@ -153,7 +154,7 @@ def test_unproven_is_its_own_ending() -> None:
 def test_a_fingerprint_that_is_wanted_and_not_known_is_read_from_the_file(tmp_path: Path) -> None:
     root = Path(os.path.realpath(tmp_path))
     (root / "a").write_bytes(b"abc")
-    file = LocalFile("a", root / "a", root, PurePosixPath("a"), 3, identity_of((root / "a").stat()))
+    file = LocalFile("a", Root(root, root), "a", "a", 3, identity_of((root / "a").stat()).packed())
     one = Step(file, Action.SEND, "")
     records = records_of(one)
     assert records.fingerprint(one) == Fingerprint(3, md5(b"abc").hexdigest(), zlib.crc32(b"abc"))

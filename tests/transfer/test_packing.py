@@ -13,8 +13,9 @@ import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from email import message_from_bytes
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 import pytest
@@ -24,6 +25,7 @@ from hypothesis import strategies as st
 from tests import corpus
 from xnat_upload import ChangedFileError, InvalidIdentifierError
 from xnat_upload.local.file import BLOCK_BYTES, Fingerprint, LocalFile, fingerprint, identity_of
+from xnat_upload.local.root import Root
 from xnat_upload.places.names import check_file_name
 from xnat_upload.planning.step import Action, Form, Shipment, Step
 from xnat_upload.transfer import packing
@@ -37,7 +39,8 @@ def local_file(folder: Path, name: str, content: bytes) -> LocalFile:
     """A file of that name in the resource; on the disk it is called something plain."""
     path = Path(os.path.realpath(folder)) / f"{hashlib.md5(name.encode()).hexdigest()}.bin"
     path.write_bytes(content)
-    return LocalFile(name, path, path.parent, PurePosixPath(path.name), len(content), identity_of(path.stat()))
+    root = Root(path.parent, path.parent)
+    return LocalFile(name, root, path.name, path.name, len(content), identity_of(path.stat()).packed())
 
 
 def shipment(
@@ -233,8 +236,7 @@ def test_a_batch_of_more_members_than_a_plain_zip_can_count_is_a_zip64(
 ) -> None:
     file = local_file(tmp_path, "a", b"")
     steps = tuple(
-        Step(LocalFile(str(number), file.path, file.root, file.relative, 0, file.identity), Action.SEND, "", None)
-        for number in range(0x10000)
+        Step(replace(file, name=str(number), size_bytes=0), Action.SEND, "", None) for number in range(0x10000)
     )
     body, _ = pack(Shipment(steps, Form.ZIP, ""), large_file_bytes=LARGE)
     monkeypatch.setattr(LocalFile, "blocks", lambda _: iter(()))
@@ -292,7 +294,7 @@ def test_bytes_other_than_those_that_were_planned_stop_the_body_though_nothing_e
     assert isinstance(file, LocalFile)
     with file.path.open("r+b") as writer:
         writer.write(b"2")
-    os.utime(file.path, ns=(0, file.identity[2]))
+    os.utime(file.path, ns=(0, file.identity.modified_ns))
     body, _ = pack(sent, large_file_bytes=LARGE)
     received: list[bytes] = []
     with pytest.raises(ChangedFileError, match=r"expected MD5 .*, found "):

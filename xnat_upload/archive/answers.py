@@ -168,10 +168,14 @@ class Answer:
         printable = "".join(character if character.isprintable() else "?" for character in words)
         return printable if len(printable) <= _SERVER_WORDS else printable[:_SERVER_WORDS] + "…"
 
-    def _decoded(self, body: bytes) -> str:
+    @property
+    def encoding(self) -> str:
+        """How its text is written: ``latin-1`` or ``utf-8``."""
         # Restlet's own until 1.10, and named; other charsets are not known of any server, and some are no mere tables.
-        charset = "latin-1" if self.charset.lower() == "iso-8859-1" else "utf-8"
-        return body.decode(charset, errors="replace")
+        return "latin-1" if self.charset.lower() == "iso-8859-1" else "utf-8"
+
+    def _decoded(self, body: bytes) -> str:
+        return body.decode(self.encoding, errors="replace")
 
 
 def refusal(answer: Answer, *, doing: str) -> XnatUploadError | None:

@@ -7,14 +7,16 @@ it complains.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from xnat_upload.archive import retry
-from xnat_upload.archive.connection import Body, Connection
+from xnat_upload.archive.connection import Connection
+from xnat_upload.archive.exchange import Body
 from xnat_upload.archive.generation import has_old_names
 from xnat_upload.archive.line import Line
-from xnat_upload.archive.listing import OneLabelTwiceError, StoredFile, read_listing
+from xnat_upload.archive.listing import StoredFile, list_files
 from xnat_upload.archive.projects import Projects
 from xnat_upload.archive.sessions import Sessions
 from xnat_upload.errors import (
@@ -27,7 +29,7 @@ from xnat_upload.errors import (
     quoted,
 )
 from xnat_upload.places.hierarchy import Accession, Resource, Scan
-from xnat_upload.places.names import check_identifier, is_kept_by_xnat, one_when_decoded
+from xnat_upload.places.names import check_identifier, one_when_decoded
 
 
 class Archive:
@@ -147,21 +149,7 @@ class Archive:
         ServerError
             The catalog cannot be read, or two resources bear this label.
         """
-        answer = self.connection.ask("GET", f"{resource}/files", doing="listing the files", params={"format": "json"})
-        try:
-            listed = read_listing(answer.json(), of=resource)
-        except OneLabelTwiceError as error:
-            numbers = " and ".join(quoted(each) for each in error.args[:3])
-            raise ServerError(
-                f"{len(error.args)} resources of one place bear the label {quoted(resource.label)}, with the numbers "
-                f"{numbers}, and XNAT would take one by chance. Let an owner rename or delete one of them (Manage "
-                "Files on the page of the session), then do the same again.",
-                status=answer.status,
-                url=answer.url,
-            ) from None
-        except ValueError as error:
-            raise answer.error(f"with a listing that cannot be relied on, because {error}") from error
-        return {name: stored for name, stored in listed.items() if not is_kept_by_xnat(name)}
+        return list_files(self.connection, resource)
 
     def check_names(self, names: Iterable[str]) -> None:
         """Make sure that an archive can tell the files of one resource apart; costs no request in the usual case.
@@ -224,7 +212,8 @@ class Archive:
         """
         path, doing = resource.file_path(name), "reading a file back"
         try:
-            return self.connection.md5(path, doing=doing, at_most_bytes=size_bytes)
+            _, digest = self.connection.read(path, doing=doing, into=_md5, at_most_bytes=size_bytes, packed=False)
+            return digest.hexdigest()
         except NotFoundError:
             return None
 
@@ -307,3 +296,7 @@ class Archive:
 def _event(reason: str | None) -> dict[str, str]:
     """Give the parameters by which XNAT is told why it is changed."""
     return {} if reason is None else {"event_reason": reason}
+
+
+def _md5() -> hashlib._Hash:
+    return hashlib.md5(usedforsecurity=False)

@@ -5,18 +5,17 @@ Traffic goes through ``Interface.get/put/head/delete``, under one login for all 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 from xnat_upload.archive import retry
 from xnat_upload.archive.answers import Answer, not_logged_in, refusal
 from xnat_upload.archive.credentials import check_server
-from xnat_upload.archive.exchange import exchange
+from xnat_upload.archive.exchange import Body, Reader, exchange
 from xnat_upload.archive.login import Admission, Login
 from xnat_upload.archive.own_pool import with_own_pool
 from xnat_upload.errors import XnatUploadError
@@ -33,12 +32,7 @@ _HEADERS = {"Accept": "*/*", "Accept-Encoding": "gzip", "User-Agent": "xnat-uplo
 _NOT_PACKED = {"Accept-Encoding": "identity"}
 
 
-class Body(Protocol):
-    """What is sent: its length is known before the first byte, and each iteration reads its files anew."""
-
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Iterator[bytes]: ...
+_Into = TypeVar("_Into", bound=Reader)
 
 
 class Connection:
@@ -123,13 +117,26 @@ class Connection:
                 return self.send(method, path, doing=doing, params=params)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def md5(self, path: str, *, doing: str, at_most_bytes: int | None = None) -> str:
-        """Read what is served under a path, patiently and block by block, and give its MD5.
+    def read(
+        self,
+        path: str,
+        *,
+        doing: str,
+        into: Callable[[], _Into],
+        params: Mapping[str, str] | None = None,
+        at_most_bytes: int | None = None,
+        packed: bool = True,
+    ) -> tuple[Answer, _Into]:
+        """Read what is served under a path, patiently and block by block.
 
         Parameters
         ----------
+        into : callable
+            Makes what is given the blocks of one attempt.
         at_most_bytes : int, optional
-            What is longer is not read to its end, which may not come; its MD5 is another one in any case.
+            What is longer is not read to its end, which may not come.
+        packed : bool
+            It may come packed.
 
         Raises
         ------
@@ -139,9 +146,17 @@ class Connection:
         self.login()
         for attempt in retry.attempts(self.settings, doing=doing):
             with attempt:
-                digest = hashlib.md5(usedforsecurity=False)
-                self.send("GET", path, doing=doing, into=digest.update, at_most_bytes=at_most_bytes)
-                return digest.hexdigest()
+                reader = into()
+                answer = self.send(
+                    "GET",
+                    path,
+                    doing=doing,
+                    params=params,
+                    into=reader.update,
+                    at_most_bytes=at_most_bytes,
+                    packed=packed,
+                )
+                return answer, reader
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def send(
@@ -155,6 +170,7 @@ class Connection:
         content_type: str | None = None,
         into: Callable[[bytes], object] | None = None,
         at_most_bytes: int | None = None,
+        packed: bool = True,
     ) -> Answer:
         """Send one request once, or again if the session had ended, and return whatever is no refusal.
 
@@ -164,6 +180,8 @@ class Connection:
             Is given the blocks of what a success brings, of any length, which are not kept then.
         at_most_bytes : int, optional
             Nothing more is read for `into` once it was given more than this.
+        packed : bool
+            The answer may come packed.
 
         Raises
         ------
@@ -172,7 +190,7 @@ class Connection:
         """
         self._be_in_this_process()
         headers = {"Content-Type": content_type} if content_type else {}
-        if into is not None or method == "HEAD":
+        if not packed or method == "HEAD":
             headers.update(_NOT_PACKED)
 
         def exchanged(shown: Admission) -> Answer:

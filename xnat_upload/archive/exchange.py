@@ -7,7 +7,7 @@ import io
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 import urllib3
@@ -33,6 +33,21 @@ _FAULTS = (
     ValueError,
     zlib.error,
 )
+
+
+class Body(Protocol):
+    """What is sent: its length is known before the first byte, and each iteration reads its files anew."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+class Reader(Protocol):
+    """What is given an answer block by block."""
+
+    def update(self, block: bytes, /) -> object:
+        """Take the next block."""
 
 
 def exchange(

@@ -7,14 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from xnat_upload.errors import quoted
+from xnat_upload.archive.connection import Connection
+from xnat_upload.archive.rows import TableRows
+from xnat_upload.errors import ServerError, quoted
 from xnat_upload.places.hierarchy import Resource
+from xnat_upload.places.names import is_kept_by_xnat
 
 _BEFORE_NAME = re.compile(r"/resources/([^/]+)/files/")
 _PLACES = re.compile(r"/(experiments|scans)/([^/]+)")
+# A listing of 800,000 files, of which each takes some 300 bytes here.
+_LISTING_BYTES = 256 * 1024 * 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StoredFile:
     """One line of a listing.
 
@@ -39,6 +44,40 @@ class OneLabelTwiceError(ValueError):
 
 
 Listing = Mapping[str, StoredFile]
+
+
+def list_files(connection: Connection, resource: Resource) -> dict[str, StoredFile]:
+    """Ask for the files of a resource; those that XNAT keeps for itself are left out.
+
+    Raises
+    ------
+    ServerError
+        The catalog cannot be read, or two resources bear this label.
+    """
+    path, doing, params = f"{resource}/files", "listing the files", {"format": "json"}
+    answer, lines = connection.read(
+        path, doing=doing, params=params, into=lambda: ListingLines(of=resource), at_most_bytes=_LISTING_BYTES
+    )
+    try:
+        if lines.is_whole(answer.encoding):
+            listed = lines.listing()
+        else:  # a page to log in, or something else that is no listing
+            answer = connection.ask("GET", path, doing=doing, params=params)
+            listed = read_listing(answer.json(), of=resource)
+    except OneLabelTwiceError as error:
+        numbers = " and ".join(quoted(each) for each in error.args[:3])
+        raise ServerError(
+            f"{len(error.args)} resources of one place bear the label {quoted(resource.label)}, with the numbers "
+            f"{numbers}, and XNAT would take one by chance. Let an owner rename or delete one of them (Manage "
+            "Files on the page of the session), then do the same again.",
+            status=answer.status,
+            url=answer.url,
+        ) from None
+    except ValueError as error:
+        raise answer.error(f"with a listing that cannot be relied on, because {error}") from error
+    for name in [name for name in listed if is_kept_by_xnat(name)]:
+        del listed[name]
+    return listed
 
 
 def read_listing(table: Any, *, of: Resource | None = None) -> dict[str, StoredFile]:
@@ -66,29 +105,64 @@ def read_listing(table: Any, *, of: Resource | None = None) -> dict[str, StoredF
     >>> read_listing({"ResultSet": {"Result": [row]}})
     {'a/m 1.nii': StoredFile(size_bytes=9, md5='', on_disk=True)}
     """
-    stored: dict[str, StoredFile] = {}
-    twice: list[str] = []
-    catalogs = set()
+    lines = ListingLines(of=of)
     try:
         for row in table["ResultSet"]["Result"]:
-            uri, size, md5, catalog = (_text(row, key) for key in ("URI", "Size", "digest", "cat_ID"))
-            before_name = _BEFORE_NAME.search(uri)
-            if before_name is None:
-                raise ValueError(f"the URI {quoted(uri)} names no file of a resource")
-            name = uri[before_name.end() :]
-            if name in stored:
-                twice.append(name)
-            stored[name] = StoredFile(int(size) if size else None, md5, on_disk="digest" not in row)
-            catalogs.add(catalog)
-            if of is not None:
-                _check_place(uri[: before_name.start()], _text(row, "collection"), of)
+            lines.take(row)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it is not a table of files: {error!r}") from error
-    if len(catalogs) > 1:
-        raise OneLabelTwiceError(*sorted(catalogs))
-    if twice:
-        raise ValueError(f"it has two rows for {quoted(twice[0])}")
-    return stored
+    return lines.listing()
+
+
+class ListingLines(TableRows):
+    """Takes a listing row by row, or block by block as it arrives.
+
+    Parameters
+    ----------
+    of : Resource, optional
+        What was asked for.
+    """
+
+    def __init__(self, *, of: Resource | None = None) -> None:
+        super().__init__(self.take)
+        self._of = of
+        self._stored: dict[str, StoredFile] = {}
+        self._twice = ""
+        self._catalogs: set[str] = set()
+
+    def take(self, row: Any) -> None:
+        """Take one row.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError, AttributeError
+            It is none of such a listing.
+        """
+        uri, size, md5, catalog = (_text(row, key) for key in ("URI", "Size", "digest", "cat_ID"))
+        before_name = _BEFORE_NAME.search(uri)
+        if before_name is None:
+            raise ValueError(f"the URI {quoted(uri)} names no file of a resource")
+        name = uri[before_name.end() :]
+        if name in self._stored and not self._twice:
+            self._twice = name
+        self._stored[name] = StoredFile(int(size) if size else None, md5, on_disk="digest" not in row)
+        self._catalogs.add(catalog)
+        if self._of is not None:
+            _check_place(uri[: before_name.start()], _text(row, "collection"), self._of)
+
+    def listing(self) -> dict[str, StoredFile]:
+        """Give what was listed.
+
+        Raises
+        ------
+        ValueError
+            Two rows for one name, or more than one resource bears the label (`OneLabelTwiceError`).
+        """
+        if len(self._catalogs) > 1:
+            raise OneLabelTwiceError(*sorted(self._catalogs))
+        if self._twice:
+            raise ValueError(f"it has two rows for {quoted(self._twice)}")
+        return self._stored
 
 
 def _check_place(before: str, label: str, resource: Resource) -> None:

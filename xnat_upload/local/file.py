@@ -10,20 +10,22 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple, Protocol
 
 from xnat_upload.errors import ChangedFileError, quoted
+from xnat_upload.local.root import Root
 
 # Measured: larger blocks make neither hashing nor sending faster.
 BLOCK_BYTES = 256 * 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """What tells two contents apart: size, MD5 (which XNAT lists) and CRC-32 (which a zip wants)."""
 
@@ -43,33 +45,61 @@ class Identity(NamedTuple):
     modified_ns: int
     changed_ns: int
 
+    def packed(self) -> bytes:
+        """Give it in a quarter of the memory; seconds by themselves, since a time stamp may be any number of them."""
+        times = divmod(self.modified_ns, _SECOND_NS) + divmod(self.changed_ns, _SECOND_NS)
+        return _PACKED_IDENTITY.pack(self.device, self.inode, *times)
 
-@dataclass(frozen=True)
+    @classmethod
+    def unpacked(cls, packed: bytes) -> Identity:
+        """Give back what was packed."""
+        device, inode, modified, modified_ns, changed, changed_ns = _PACKED_IDENTITY.unpack(packed)
+        return cls(device, inode, modified * _SECOND_NS + modified_ns, changed * _SECOND_NS + changed_ns)
+
+
+_SECOND_NS = 10**9
+_PACKED_IDENTITY = struct.Struct("=QQqIqI")
+
+
+@dataclass(frozen=True, slots=True)
 class LocalFile:
     """One regular file inside a root, as it was when it was found.
+
+    There may be hundreds of thousands of them, so each holds no path but the texts that differ: of most, one text is
+    all three.
 
     Parameters
     ----------
     name : str
         Its name in the resource.
-    path : pathlib.Path
-        Where the caller said it is; for messages and reports.
-    root : pathlib.Path
-        The directory that it may not leave, free of links.
-    relative : pathlib.PurePosixPath
-        Where it is below `root`, free of links.
+    root : Root
+        The directory that it may not leave.
+    reached : str
+        Where the caller said that it is below `root`.
+    relative : str
+        The same place, free of links.
     size_bytes : int
         Its size.
-    identity : Identity
+    packed_identity : bytes
         What must still hold when it is opened.
     """
 
     name: str
-    path: Path
-    root: Path
-    relative: PurePosixPath
+    root: Root
+    reached: str
+    relative: str
     size_bytes: int
-    identity: Identity
+    packed_identity: bytes = field(repr=False)
+
+    @property
+    def path(self) -> Path:
+        """Where the caller said it is; for messages and reports."""
+        return self.root.given / self.reached
+
+    @property
+    def identity(self) -> Identity:
+        """What must still hold when it is opened."""
+        return Identity.unpacked(self.packed_identity)
 
     def open(self) -> BinaryIO:
         """Open the file anew, without following any link, and make sure that it is still the one that was found.
@@ -80,7 +110,7 @@ class LocalFile:
             It is gone, or it is another file, or it was written to since.
         """
         try:
-            descriptor = open_below(self.root, self.relative)
+            descriptor = open_below(self.root.base, self.root.below / self.relative)
         except OSError as error:
             raise ChangedFileError(
                 f"{quoted(self.path)} was a regular file when the upload was planned and cannot be opened now: "

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, TypeAlias
 
@@ -130,7 +131,8 @@ def _of_paths(
             if isinstance(found, XnatUploadError) or keep_paths:
                 yield found
             else:
-                yield replace(found, name=PurePosixPath(found.name).name)
+                name = PurePosixPath(found.name).name
+                yield found if name == found.name else replace(found, name=name)
 
 
 def _of_mapping(files: Mapping[Any, Source], root: Root | None) -> Iterator[AnyFile | XnatUploadError]:
@@ -179,8 +181,14 @@ def _wherever(text: str, *, sieve: Sieve) -> Iterator[LocalFile | XnatUploadErro
     if resolved.is_dir():
         yield from files_of(PurePosixPath(), Root(path, resolved), sieve=sieve)
         return
-    for found in files_of(PurePosixPath(resolved.name), Root(path.parent, resolved.parent), sieve=sieve):
-        yield found if isinstance(found, XnatUploadError) else replace(found, name=path.name, path=path)
+    for found in files_of(PurePosixPath(resolved.name), _folder(path.parent, resolved.parent), sieve=sieve):
+        yield found if isinstance(found, XnatUploadError) else replace(found, name=path.name, reached=path.name)
+
+
+@lru_cache(maxsize=16)
+def _folder(given: Path, base: Path) -> Root:
+    """Give one root for all files that are named in one directory: each of them keeps it."""
+    return Root(given, base)
 
 
 def _with_pattern_told(error: XnatUploadError | LocalFile, text: str) -> MissingFileError:

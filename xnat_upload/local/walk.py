@@ -5,12 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from xnat_upload.errors import MissingFileError, UnsafePathError, XnatUploadError, quoted
 from xnat_upload.local.file import LocalFile, identity_of, open_below
 from xnat_upload.local.ignoring import Sieve
 from xnat_upload.local.root import Root
 from xnat_upload.places.names import other_form
+
+
+class _Entry(NamedTuple):
+    """What was seen in a directory, with the path of that as it was reached and as it is without links."""
+
+    folder: PurePosixPath
+    relative: PurePosixPath
+    name: str
+    is_link: bool
+    is_directory: bool
 
 
 def files_of(path: PurePosixPath, root: Root, *, sieve: Sieve) -> Iterator[LocalFile | XnatUploadError]:
@@ -34,13 +45,18 @@ def _find(given: PurePosixPath, root: Root, *, sieve: Sieve) -> Iterator[LocalFi
     reached_as: dict[PurePosixPath, PurePosixPath] = {}
     found_any = False
     left_out = sum(each.files for each in sieve.left_out)
-    try:
-        waiting = [_without_links(given, root)]
-    except XnatUploadError as error:
-        yield error
-        return
+    waiting = [_Entry(given.parent, given.parent, given.name, is_link=True, is_directory=False)]
     while waiting:
-        path, relative, is_directory = waiting.pop()
+        entry = waiting.pop()
+        path, relative, is_directory = entry.folder / entry.name, entry.relative / entry.name, entry.is_directory
+        if entry.is_link:  # only links are resolved: to do so at each level of a deep tree takes minutes
+            try:
+                relative, is_directory = _without_links(path, root)
+            except XnatUploadError as error:
+                if path == given or sieve.takes(path):
+                    found_any = True
+                    yield error
+                continue
         if not is_directory:
             if path == given or sieve.takes(path):
                 found_any = True
@@ -57,34 +73,24 @@ def _find(given: PurePosixPath, root: Root, *, sieve: Sieve) -> Iterator[LocalFi
         try:
             with os.scandir(root.top / relative) as entries:
                 below = sorted(
-                    ((entry.name, entry.is_symlink(), entry.is_dir(follow_symlinks=False)) for entry in entries),
+                    ((each.name, each.is_symlink(), each.is_dir(follow_symlinks=False)) for each in entries),
                     reverse=True,
                 )
         except OSError as error:
             found_any = True
             yield MissingFileError(f"The directory {quoted(path)} cannot be read: {error.strerror}.")
             continue
-        for name, is_link, is_directory in below:
-            if not is_link:
-                waiting.append((path / name, relative / name, is_directory))
-                continue
-            # Only links are resolved: to do so at each level of a deep tree takes minutes.
-            try:
-                waiting.append(_without_links(path / name, root))
-            except XnatUploadError as error:
-                if sieve.takes(path / name):
-                    found_any = True
-                    yield error
+        waiting += (_Entry(path, relative, *each) for each in below)
     if not found_any:
         kept_out = sum(each.files for each in sieve.left_out) - left_out
         rest = f" but {kept_out} that are left out; ignore=() takes all" if kept_out else ""
         yield MissingFileError(f"The directory {quoted(given)} in {quoted(root.given)} holds no file{rest}.")
 
 
-def _without_links(path: PurePosixPath, root: Root) -> tuple[PurePosixPath, PurePosixPath, bool]:
+def _without_links(path: PurePosixPath, root: Root) -> tuple[PurePosixPath, bool]:
     target = _resolve(path, root)
     # os.path.isdir, because Path.is_dir raises for what is too long.
-    return path, PurePosixPath(target.relative_to(root.top)), os.path.isdir(target)  # noqa: PTH112
+    return PurePosixPath(target.relative_to(root.top)), os.path.isdir(target)  # noqa: PTH112
 
 
 def _beside(path: Path) -> list[str]:
@@ -133,11 +139,12 @@ def _status_below(root: Root, relative: PurePosixPath) -> os.stat_result:
 
 
 def _as_found(path: PurePosixPath, relative: PurePosixPath, found: os.stat_result, *, root: Root) -> LocalFile:
+    reached = path.as_posix()
     return LocalFile(
-        name=path.as_posix(),
-        path=root.given / path,
-        root=root.base,
-        relative=root.below / relative,
+        name=reached,
+        root=root,
+        reached=reached,
+        relative=reached if relative is path or relative == path else relative.as_posix(),
         size_bytes=found.st_size,
-        identity=identity_of(found),
+        packed_identity=identity_of(found).packed(),
     )

@@ -39,7 +39,7 @@ class Form(str, Enum):
         return self.value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """What is done with one file, and why.
 

@@ -36,7 +36,7 @@ class Status(str, Enum):
         return self.value
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FileOutcome:
     """What became of one file.
 

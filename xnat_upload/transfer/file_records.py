@@ -17,7 +17,7 @@ from xnat_upload.report.outcome import FileOutcome, Status
 _SETTLED_BY_PLAN = {Action.SKIP: Status.SKIPPED, Action.REFUSE: Status.FAILED}
 
 
-@dataclass
+@dataclass(slots=True)
 class _Entry:
     step: Step
     status: Status | None

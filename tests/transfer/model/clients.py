@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from tests.transfer.model.archive import md5_of
@@ -21,6 +21,7 @@ from xnat_upload.archive.line import Line
 from xnat_upload.archive.listing import Listing, StoredFile
 from xnat_upload.errors import ServerError, ServerUnavailableError
 from xnat_upload.local.file import LocalFile, fingerprint, identity_of
+from xnat_upload.local.root import Root
 from xnat_upload.planning.decide import make_plan
 from xnat_upload.planning.step import Form, Shipment
 from xnat_upload.planning.treatment import Treatment
@@ -272,7 +273,6 @@ class Runner:
         if key not in self._files:
             path = self._folder / f"{len(self._files)}-{md5_of(content)}"
             path.write_bytes(content)
-            root = self._folder.resolve()
-            relative = PurePosixPath(path.name)
-            self._files[key] = LocalFile(name, path, root, relative, len(content), identity_of(path.stat()))
+            root, identity = Root(self._folder, self._folder.resolve()), identity_of(path.stat()).packed()
+            self._files[key] = LocalFile(name, root, path.name, path.name, len(content), identity)
         return self._files[key]
