@@ -233,12 +233,11 @@ def carry_out(
         not_sent(plan, names_taken(plan), url=stores[plan.resource].url) if plan.refused else next(sent)
         for plan in plans
     ]
-    outcomes = [outcome for result in results for outcome in result.outcomes]
     logger.info(
         "Upload of %d files into %d resources: %d are in the archive.",
-        len(outcomes),
+        sum(len(result.outcomes) for result in results),
         len(plans),
-        sum(outcome.ok for outcome in outcomes),
+        sum(outcome.ok for result in results for outcome in result.outcomes),
     )
     return results
 

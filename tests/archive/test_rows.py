@@ -18,13 +18,24 @@ WORDS = st.dictionaries(
 )
 
 
+class Rows(TableRows):
+    def __init__(self, most: int = 100_000) -> None:
+        super().__init__()
+        self.taken: list[Any] = []
+        self.most = most
+
+    def take(self, row: Any) -> None:
+        if len(self.taken) == self.most:
+            raise ValueError("it is none")
+        self.taken.append(row)
+
+
 def read(data: bytes, *, block_bytes: int = 7, encoding: str = "utf-8") -> list[Any] | None:
     """Give the rows, or None if it was no whole table."""
-    rows: list[Any] = []
-    reader = TableRows(rows.append)
+    reader = Rows()
     for start in range(0, len(data), block_bytes):
         reader.update(data[start : start + block_bytes])
-    return rows if reader.is_whole(encoding) else None
+    return reader.taken if reader.is_whole(encoding) else None
 
 
 @given(
@@ -81,28 +92,21 @@ def test_a_text_in_another_encoding_is_left_to_another_reading_unless_it_is_asci
 
 
 def test_a_row_that_is_not_taken_ends_the_reading() -> None:
-    taken: list[Any] = []
-
-    def take(row: Any) -> None:
-        if taken:
-            raise ValueError("it is none")
-        taken.append(row)
-
-    reader = TableRows(take)
+    reader = Rows(most=1)
     reader.update(WHOLE.encode())
     assert not reader.is_whole("utf-8")
-    assert taken == [{"a": "1"}]
+    assert reader.taken == [{"a": "1"}]
 
 
 def test_many_rows_take_no_more_memory_than_a_few() -> None:
+    class Counted(TableRows):
+        seen = 0
+
+        def take(self, row: Any) -> None:
+            self.seen += 1
+
     row = json.dumps({"URI": "x" * 200, "Size": "1"}).encode() + b","
-    seen = 0
-
-    def take(_: Any) -> None:
-        nonlocal seen
-        seen += 1
-
-    reader = TableRows(take)
+    reader = Counted()
     tracemalloc.start()
     try:
         reader.update(b'{"ResultSet":{"Result":[')
@@ -113,5 +117,5 @@ def test_many_rows_take_no_more_memory_than_a_few() -> None:
     finally:
         tracemalloc.stop()
     assert reader.is_whole("utf-8")
-    assert seen == 20_001
+    assert reader.seen == 20_001
     assert peak_bytes < 1 << 20  # of 5 MB

@@ -14,6 +14,8 @@ MIB = 1024 * 1024
 _FILE_COST_BYTES = 4 * 1024
 # The first request, when nothing is known: 17 s at 1 Mbit/s, or 10 s on storage that needs 20 ms for a file.
 _FIRST_COST_BYTES = 2 * MIB
+# A request takes half a kilobyte for each of its files until it has left; a plain zip has no more members either.
+_MOST_FILES = 0xFFFF
 # What is shorter is all latency and tells nothing of a rate.
 _TELLING_BYTES = MIB
 # Below it, that an archive writes a form to its disk before it stores the files takes no time that is worth saving.
@@ -59,7 +61,7 @@ class Line:
         number, cost_bytes = 0, 0
         for size_bytes in sizes:
             cost_bytes += _cost(1, size_bytes)
-            if number and cost_bytes > most:
+            if number and (cost_bytes > most or number == _MOST_FILES):
                 break
             number += 1
         return number

@@ -124,7 +124,7 @@ class ListingLines(TableRows):
     """
 
     def __init__(self, *, of: Resource | None = None) -> None:
-        super().__init__(self.take)
+        super().__init__()
         self._of = of
         self._stored: dict[str, StoredFile] = {}
         self._twice = ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from typing import Any
 
 _ROWS_BEGIN = re.compile(r'"Result"\s*:\s*\[')
@@ -19,23 +19,20 @@ _LONGEST_PART = 256 * 1024
 _DECODER = json.JSONDecoder()
 
 
-class TableRows:
-    """Takes the blocks of ``{"ResultSet":{"Result":[{…},…]}}`` and gives each row away.
+class TableRows(ABC):
+    """Takes the blocks of ``{"ResultSet":{"Result":[{…},…]}}``, row by row."""
 
-    Parameters
-    ----------
-    take : callable
-        Is given each row; what it raises for one that is none ends the reading.
-    """
-
-    def __init__(self, take: Callable[[Any], object]) -> None:
-        self._take = take
+    def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._is_ascii = True
         self._before = self._text = ""
         self._row = _FIRST_ROW
         self._in_rows = False
         self._given_up = False
+
+    @abstractmethod
+    def take(self, row: Any) -> None:
+        """Take one row; what is raised for one that is none ends the reading."""
 
     def update(self, block: bytes) -> None:
         """Read on."""
@@ -79,7 +76,7 @@ class TableRows:
                     self._in_rows, position = False, found.end()
                     break
                 row, position = _DECODER.raw_decode(self._text, found.end())
-                self._take(row)
+                self.take(row)
                 self._row = _NEXT_ROW
         except json.JSONDecodeError:
             pass  # the rest of the row is still to come

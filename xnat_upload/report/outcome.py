@@ -101,9 +101,11 @@ def told_apart(result: ResourceResult) -> ResourceResult:
     A file system of the archive's, or something in between, may change the form of a name; nobody can see the
     difference, and the file cannot be found under the name that it was sent with.
     """
+    if not result.extra:
+        return result
     outcomes = tuple(
         replace(outcome, reason=f"{outcome.reason}; its name is {form}. Rename the file to the form that is there.")
-        if not outcome.ok and result.extra and (form := other_form(outcome.name, result.extra))
+        if not outcome.ok and (form := other_form(outcome.name, result.extra))
         else outcome
         for outcome in result.outcomes
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xnat_upload.local.file import Fingerprint, fingerprint
+from xnat_upload.places.destination import Destination
 from xnat_upload.planning.plan import Plan
 from xnat_upload.planning.step import Action, Step
 from xnat_upload.report.outcome import FileOutcome, Status
@@ -57,12 +58,12 @@ class FileRecords:
     @property
     def expected(self) -> dict[str, Fingerprint]:
         """What the archive took, and what it had already: all that a listing must show now."""
-        skipped = {
+        return {
             name: entry.fingerprint
             for name, entry in self._entries.items()
-            if entry.status is Status.SKIPPED and entry.fingerprint is not None
+            if entry.fingerprint is not None
+            and (entry.status is Status.SKIPPED or (entry.answered and entry.status is None))
         }
-        return {**skipped, **self.awaiting}
 
     @property
     def wrong(self) -> tuple[Step, ...]:
@@ -106,7 +107,7 @@ class FileRecords:
             entry = self._entries[step.file.name]
             entry.status, entry.answered, entry.wrong = None, False, False
             entry.attempts += 1
-            entry.seconds += seconds
+            entry.seconds = entry.seconds + seconds if entry.seconds else seconds  # one number for all, at first
             entry.left = step.file.name in fingerprints
             if step.file.name not in refused:
                 # A single file may have left in part; of a batch only what was read to its end has begun to leave.
@@ -231,22 +232,30 @@ class FileRecords:
     def outcomes(self, url: Callable[[str], str]) -> tuple[FileOutcome, ...]:
         """Give what is known of every file, in the order of the plan."""
         destination = self._plan.resource.destination  # made, and so checked, at each call
-        return tuple(
-            FileOutcome(
-                destination=destination,
-                name=name,
-                path=entry.step.file.path,
-                url=url(name),
-                size_bytes=entry.step.file.size_bytes,
-                md5=entry.fingerprint.md5 if entry.fingerprint else None,
-                status=entry.status or Status.NOT_SENT,
-                reason=entry.reason,
-                attempts=entry.attempts,
-                seconds=entry.seconds,
-            )
-            for name, entry in self._entries.items()
-        )
+        return tuple(_outcome(entry, destination, url=url(name)) for name, entry in self._entries.items())
+
+    def last_outcomes(self, url: Callable[[str], str]) -> tuple[FileOutcome, ...]:
+        """Give them once and for all, and forget each file: with both, memory would never be fuller."""
+        destination = self._plan.resource.destination
+        names = list(self._entries)
+        return tuple(_outcome(self._entries.pop(name), destination, url=url(name)) for name in names)
 
     def _settle(self, name: str, status: Status, reason: str) -> None:
         entry = self._entries[name]
         entry.status, entry.reason, entry.wrong = status, reason, False
+
+
+def _outcome(entry: _Entry, destination: Destination, *, url: str) -> FileOutcome:
+    file = entry.step.file
+    return FileOutcome(
+        destination=destination,
+        name=file.name,
+        path=file.path,
+        url=url,
+        size_bytes=file.size_bytes,
+        md5=entry.fingerprint.md5 if entry.fingerprint else None,
+        status=entry.status or Status.NOT_SENT,
+        reason=entry.reason,
+        attempts=entry.attempts,
+        seconds=entry.seconds,
+    )

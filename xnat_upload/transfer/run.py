@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from xnat_upload.archive.line import Line
 from xnat_upload.planning.plan import Plan
+from xnat_upload.planning.step import Action
 from xnat_upload.report.outcome import ResourceResult
 from xnat_upload.report.progress import Meter, Share
 from xnat_upload.settings import TransferSettings
@@ -90,10 +91,10 @@ def transfer(
 
 def _settle(share: Share, plan: Plan, result: ResourceResult) -> None:
     """Let progress show what became of the files that had to travel, however often they did."""
-    travelling = {file.name for file in plan.files_to_send}
-    stored = [outcome for outcome in result.outcomes if outcome.ok and outcome.name in travelling]
-    share.settle(
-        size_bytes=sum(outcome.size_bytes for outcome in stored),
-        files=len(stored),
-        failed=sum(not outcome.ok for outcome in result.outcomes),
-    )
+    size_bytes = files = 0
+    # Both are in the order of the plan, unless that was made anew; then what is skipped now had to travel before.
+    for step, outcome in zip(plan.steps, result.outcomes, strict=True):
+        if outcome.ok and step.action in (Action.SEND, Action.REPLACE):
+            files += 1
+            size_bytes += outcome.size_bytes
+    share.settle(size_bytes=size_bytes, files=files, failed=sum(not outcome.ok for outcome in result.outcomes))

@@ -165,7 +165,8 @@ class Sender:
         seen = self._lookout.sort(steps, self._lookout.settled_listing(steps) if waits else self._lookout.listing())
         self._records.answered(seen.stored)
         yield_to_other(seen.strange, store=self._store, records=self._records)
-        again = tuple(step for step in steps if step in (*seen.missing, *seen.old))
+        wanted = {step.file.name for step in (*seen.missing, *seen.old)}
+        again = tuple(step for step in steps if step.file.name in wanted)
         return _in_form(again, "sent again, and a broken line must leave what is there")
 
     def _settle_refused(self, steps: Sequence[Step]) -> None:

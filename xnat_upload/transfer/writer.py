@@ -123,9 +123,9 @@ class Writer:
             error = error or refusal
             self._records.leave_unverified(str(refusal))
             self._records.leave_rest(str(refusal))
-        return ResourceResult(
-            self._records.outcomes(self._store.url), error, extra=self._extra, conflicts=self._records.conflicts
-        )
+        conflicts = self._records.conflicts
+        outcomes = self._records.last_outcomes(self._store.url)
+        return ResourceResult(outcomes, error, extra=self._extra, conflicts=conflicts)
 
     def _prepare(self) -> None:
         """Make what is missing, and decide anew if another client has made or removed the resource since the plan."""
