@@ -61,7 +61,7 @@ class Connection:
         """Begin with a pool and a login of this process: a child that was forked shares neither with its parent."""
         settings = self.settings
         self._process = os.getpid()
-        self._interface = with_own_pool(self.interface, server=self.server, settings=settings)
+        self._interface = with_own_pool(self.interface, server=self.server, settings=settings, headers=self._headers)
         self._login = Login(
             self._exchange,
             server=self.server,
