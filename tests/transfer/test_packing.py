@@ -39,8 +39,8 @@ def local_file(folder: Path, name: str, content: bytes) -> LocalFile:
     """A file of that name in the resource; on the disk it is called something plain."""
     path = Path(os.path.realpath(folder)) / f"{hashlib.md5(name.encode()).hexdigest()}.bin"
     path.write_bytes(content)
-    root = Root(path.parent, path.parent)
-    return LocalFile(name, root, path.name, path.name, len(content), identity_of(path.stat()).packed())
+    found, root = identity_of(path.stat()).packed(), Root(path.parent, path.parent)
+    return LocalFile(name, root, path.name, path.name, len(content), found)
 
 
 def shipment(
@@ -235,9 +235,7 @@ def test_a_batch_of_more_members_than_a_plain_zip_can_count_is_a_zip64(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = local_file(tmp_path, "a", b"")
-    steps = tuple(
-        Step(replace(file, name=str(number), size_bytes=0), Action.SEND, "", None) for number in range(0x10000)
-    )
+    steps = tuple(Step(replace(file, name=str(number)), Action.SEND, "", None) for number in range(0x10000))
     body, _ = pack(Shipment(steps, Form.ZIP, ""), large_file_bytes=LARGE)
     monkeypatch.setattr(LocalFile, "blocks", lambda _: iter(()))
     data = everything(body)

@@ -18,6 +18,8 @@ from xnat_upload.places.names import check_hub_project_id, is_identifier
 # Secondary IDs are free text that an owner may change at any time, and a service may run for months.
 _KEPT_SECONDS = 60.0
 _DOING = "listing the projects"
+# Else each row brings a description of any length.
+_WANTED = {"format": "json", "columns": "ID,secondary_ID"}
 
 
 class _Kept:
@@ -131,7 +133,7 @@ class Projects:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _list(self, kept: _Kept) -> dict[str, str]:
-        answer = self._connection.send("GET", "/data/projects", doing=_DOING, params={"format": "json"})
+        answer = self._connection.send("GET", "/data/projects", doing=_DOING, params=_WANTED)
         found: dict[str, str] = {}
         for row in table_rows(answer):
             project_id, secondary_id = row.get("ID"), row.get("secondary_ID") or row.get("secondary_id")
