@@ -74,12 +74,16 @@ class Writer:
         self._done = done
         self._resumed = resumed
         self._extra: tuple[str, ...] = ()
+        self._result: ResourceResult | None = None
         self._take_up(plan)
 
     def carry_out(self) -> ResourceResult:
-        """Send what the plan says, prove it, send once more what did not arrive, prove it again."""
+        """Send what the plan says, prove it, send once more what did not arrive, prove it again.
+
+        It is done once: who asks again, because an interruption hid that it was begun, is told the same.
+        """
         with self._store.hold():
-            result = self._carry_out()
+            result = self._result = self._result or self._carry_out()
         stored, to = sum(outcome.ok for outcome in result.outcomes), self._plan.resource.destination
         place = f"{to.resource_id} of {to.scan_words}"
         logger.info("Resource %s: %d of %d files are in the archive.", place, stored, len(result.outcomes))
