@@ -31,9 +31,10 @@ OUTCOME = FileOutcome(
     reason="size and MD5 agree",
     attempts=1,
     seconds=0.25,
+    bytes_on_the_line=1024,
 )
 FAILED = dataclasses.replace(
-    OUTCOME, name="b.nii", md5=None, status=Status.FAILED, reason="the archive does not list it"
+    OUTCOME, name="b.nii", md5=None, bytes_on_the_line=2048, status=Status.FAILED, reason="the archive does not list it"
 )
 REPORT = Report(files=(OUTCOME, FAILED), extra=("theirs.nii",), seconds=2.0)
 
@@ -67,6 +68,7 @@ def test_json_is_one_document_with_summary_totals_and_files() -> None:
         "not_sent": 0,
         "bytes_sent": 2048,
         "bytes_lost": 2048,
+        "bytes_on_the_line": 3072,
         "seconds": 2.0,
         "bytes_per_second": 1024.0,
         "extra": ["theirs.nii"],
@@ -177,7 +179,9 @@ def test_a_plan_says_in_one_line_what_would_happen_and_then_why(ward: SandboxHos
     first, header, *rows = str(plan).splitlines()
     assert first == f"{ward.accession_id} / scan 4 / SEG: {plan.summary}"
     assert header.split() == ["action", "size", "file", "reason"]
+    *rows, said = rows
     assert [row.split()[0] for row in rows] == ["send", "skip", "replace"]
+    assert said == "Files travel deflated where that is faster."
     assert "stored with 5 bytes" in rows[2]
     assert refused.summary == "1 file to send (7 bytes) in 1 request, 0 stored already, 1 refused"
 

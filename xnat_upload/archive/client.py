@@ -15,7 +15,6 @@ from xnat_upload.archive import retry
 from xnat_upload.archive.connection import Connection
 from xnat_upload.archive.exchange import Body
 from xnat_upload.archive.generation import has_old_names
-from xnat_upload.archive.line import line_to
 from xnat_upload.archive.listing import StoredFile, list_files
 from xnat_upload.archive.projects import Projects
 from xnat_upload.archive.sessions import Sessions
@@ -37,7 +36,7 @@ class Archive:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.line = line_to(connection.server)
+        self.line = connection.line
         self._projects = Projects(connection)
         self.sessions = Sessions(connection, self._projects)
         self._has_old_names: bool | None = None

@@ -34,6 +34,7 @@ class _Entry:
     conflict: bool = False
     attempts: int = 0
     seconds: float = 0.0
+    line_bytes: int = 0
 
 
 class FileRecords:
@@ -87,6 +88,7 @@ class FileRecords:
         steps: Sequence[Step],
         fingerprints: Mapping[str, Fingerprint],
         *,
+        line_bytes: Mapping[str, int],
         seconds: float,
         streamed: bool = False,
         refused: Collection[str] = (),
@@ -97,6 +99,8 @@ class FileRecords:
         ----------
         fingerprints : mapping of str to Fingerprint
             Of the files that left to their last byte.
+        line_bytes : mapping of str to int
+            How many bytes stood for each file, as far as it left.
         streamed : bool
             The archive reads the request while it writes, so that a part of it may lie on its disk.
         refused : collection of str
@@ -108,6 +112,7 @@ class FileRecords:
             entry.status, entry.answered, entry.wrong = None, False, False
             entry.attempts += 1
             entry.seconds = entry.seconds + seconds if entry.seconds else seconds  # one number for all, at first
+            entry.line_bytes += line_bytes.get(step.file.name, 0)
             entry.left = step.file.name in fingerprints
             if step.file.name not in refused:
                 # A single file may have left in part; of a batch only what was read to its end has begun to leave.
@@ -258,4 +263,5 @@ def _outcome(entry: _Entry, destination: Destination, *, url: str) -> FileOutcom
         reason=entry.reason,
         attempts=entry.attempts,
         seconds=entry.seconds,
+        bytes_on_the_line=entry.line_bytes,
     )
