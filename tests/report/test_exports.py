@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 from tests.conftest import SandboxHospital
-from xnat_upload import Destination, FileOutcome, Report, Status
+from xnat_upload import Destination, FileOutcome, Report, Status, TransferSettings
 from xnat_upload.report.exports import DTYPES
+from xnat_upload.settings import Compression
 
 if TYPE_CHECKING:
     from xnat_upload.planning.request import UploadArguments
@@ -179,9 +180,7 @@ def test_a_plan_says_in_one_line_what_would_happen_and_then_why(ward: SandboxHos
     first, header, *rows = str(plan).splitlines()
     assert first == f"{ward.accession_id} / scan 4 / SEG: {plan.summary}"
     assert header.split() == ["action", "size", "file", "reason"]
-    *rows, said = rows
     assert [row.split()[0] for row in rows] == ["send", "skip", "replace"]
-    assert said == "Files travel deflated where that is faster."
     assert "stored with 5 bytes" in rows[2]
     assert refused.summary == "1 file to send (7 bytes) in 1 request, 0 stored already, 1 refused"
 
@@ -204,3 +203,17 @@ def test_the_words_of_a_server_cannot_move_the_cursor_of_a_terminal() -> None:
     report = Report(files=(dataclasses.replace(FAILED, reason="gone\x1b[2J\nstored"),), seconds=1.0)
     assert "\x1b" not in str(report)
     assert len(str(report).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("compression", "said"),
+    [("auto", "Files travel deflated where that is faster."), ("always", "Files travel deflated."), ("never", "")],
+)
+def test_a_plan_says_whether_files_are_deflated(
+    ward: SandboxHospital, tmp_path: Path, compression: Compression, said: str
+) -> None:
+    (tmp_path / "a.nii").write_bytes(bytes(1 << 20))
+    with ward.connect(settings=TransferSettings(compression=compression)) as uploader:
+        plan = uploader.plan("a.nii", **place(ward, tmp_path))
+    assert str(plan).endswith(said or plan.steps[0].reason)
+    assert json.loads(plan.to_json())["totals"]["compression"] == compression

@@ -72,14 +72,13 @@ def test_a_deflated_zip_reads_back_whole_from_its_start_and_from_its_end(
         assert body.read_bytes == sum(map(len, contents.values()))
         assert body.line_bytes["mask.nii"] < 1000
         assert body.line_bytes["small mask.nii"] < 100
-        assert len(data) - 3000 < sum(body.line_bytes.values()) < len(data)
 
 
 def test_small_files_that_become_no_smaller_are_stored_beside_others(tmp_path: Path) -> None:
     contents = {"a": os.urandom(LARGE), "b": bytes(LARGE)}
     body, _ = pack(shipment(tmp_path, contents), large_file_bytes=LARGE, deflation=Deflation(line(mbps=10)))
     everything(body)
-    assert body.line_bytes["a"] == LARGE
+    assert "a" not in body.line_bytes
     assert body.line_bytes["b"] < 100
 
 

@@ -21,6 +21,8 @@ from xnat_upload.settings import Compression
 if TYPE_CHECKING:
     import pandas as pd
 
+_WORTH_TELLING_BYTES = 1024 * 1024
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Plan:
@@ -116,7 +118,7 @@ class Plan:
         )
         if len(chosen) < len(self.steps):
             lines.append(f"… and {len(self.steps) - len(chosen)} more")
-        if self.shipments and self.compression != "never":
+        if self.bytes_to_send >= _WORTH_TELLING_BYTES and self.compression != "never":
             lines.append(f"Files travel deflated{' where that is faster' if self.compression == 'auto' else ''}.")
         if self.left_out:
             lines.append(f"Left out: {', '.join(map(str, self.left_out))}.")

@@ -100,7 +100,7 @@ class FileRecords:
         fingerprints : mapping of str to Fingerprint
             Of the files that left to their last byte.
         line_bytes : mapping of str to int
-            How many bytes stood for each file, as far as it left.
+            How many bytes stood for a file, where it was not its size.
         streamed : bool
             The archive reads the request while it writes, so that a part of it may lie on its disk.
         refused : collection of str
@@ -112,7 +112,9 @@ class FileRecords:
             entry.status, entry.answered, entry.wrong = None, False, False
             entry.attempts += 1
             entry.seconds = entry.seconds + seconds if entry.seconds else seconds  # one number for all, at first
-            entry.line_bytes += line_bytes.get(step.file.name, 0)
+            whole_bytes = step.file.size_bytes if step.file.name in fingerprints else 0
+            travelled_bytes = line_bytes.get(step.file.name, whole_bytes)
+            entry.line_bytes = entry.line_bytes + travelled_bytes if entry.line_bytes else travelled_bytes
             entry.left = step.file.name in fingerprints
             if step.file.name not in refused:
                 # A single file may have left in part; of a batch only what was read to its end has begun to leave.

@@ -137,8 +137,9 @@ class ZipBody(_FilesBody):
             if len(smaller) < known.size_bytes:
                 blocks, method, packed_bytes = [smaller], DEFLATED, len(smaller)
         yield records.header(_member(file, known, method=method, packed_bytes=packed_bytes))
-        for block in blocks:
-            yield self._leaves(file, block, read_bytes=0)
+        if method == DEFLATED:
+            self.line_bytes[file.name] = packed_bytes
+        yield from blocks
         self.read_bytes += known.size_bytes
 
     def _large(self, file: AnyFile, known: Fingerprint, *, records: ZipRecords) -> Iterator[bytes]:

@@ -31,7 +31,7 @@ class Body(Protocol):
 
     @property
     def line_bytes(self) -> dict[str, int]:
-        """How many bytes stood for each file, by name, as far as it has left."""
+        """How many bytes stood for a file, by name, as far as it has left; of small ones only where it is not all."""
 
     @property
     def read_bytes(self) -> int:
