@@ -206,6 +206,17 @@ def test_resource_as_zip(place: Place) -> None:
         ]
         assert archive.read(archive.namelist()[0]) == b"1" * 1000
         assert archive.infolist()[0].compress_type == zipfile.ZIP_STORED
+        assert not archive.infolist()[0].flag_bits & 0x8, "its size stands before its bytes"
+
+
+def test_names_in_a_zip_are_replaced_wherever_ids_occur_and_the_second_of_one_name_ends_it(place: Place) -> None:
+    place.admin("PUT", place.scan, params={"xsiType": "xnat:mrScanData", "type": "T1-w (5 mm)"})
+    place.put_zip(dict.fromkeys(["1/1/a", "11/a", "1/x", "1-T1_w__5_mm_/x", "z"], b"x"))
+    answer = place.admin("GET", f"{place.resource}/files?format=zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        names = [name.partition("/files/")[2] for name in archive.namelist()]
+        assert names == ["1-T1_w__5_mm_/1/a", "11/a", "1-T1_w__5_mm_/x"]
+        assert archive.namelist()[0].startswith("ACC1/scans/1-T1_w__5_mm_/resources/NIFTI/files/")
 
 
 def test_folder_of_a_resource_as_zip(place: Place) -> None:

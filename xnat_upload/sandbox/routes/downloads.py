@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 import re
+import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from email.utils import formatdate, parsedate_to_datetime
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from urllib.parse import unquote_plus
+
+import stream_zip
 
 from xnat_upload.sandbox.routes.answers import RESTLET_HEADERS, Answer, Refusal
 from xnat_upload.sandbox.routes.request import Request
@@ -30,6 +35,7 @@ CONTENT_TYPES = {
     ".xml": "text/xml",
 }
 BLOCK_BYTES = 1 << 18
+_IN_ZIP64 = 0xFFFFFFFF
 RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
 ARCHIVE_TYPES = ("application/zip", "application/x-tar", "application/x-gtar")
 
@@ -141,15 +147,25 @@ def zip_answer(name: str, files: Iterable[tuple[str, Path]]) -> Answer:
 
 
 def _named_files(request: Request, resource: Resource, within: str) -> Iterator[tuple[str, Path]]:
-    """Give files under their names in an archive: those of a folder are called as in the resource."""
+    """Give files under their names in an archive: those of a folder are called as in the resource.
+
+    In all other names XNAT replaces IDs wherever they occur in the path (docs/xnat/listings.md, "A whole resource as a
+    zip").
+    """
     owner, archive = resource.owner, request.archive
+    replaced: list[tuple[str, str]] = []
     if owner.level == "scans":
         session = archive.sessions[owner.id]
         scan = archive.scan(session, owner.scan_id)
-        kind = re.sub(r"[^A-Za-z0-9_-]", "_", scan.fields.get("type", "")) if scan else ""
-        folder = f"{session.label}/scans/{owner.scan_id}{f'-{kind}' if kind else ''}"
+        kind = re.sub(r"\W", "_", scan.fields.get("type", ""), flags=re.ASCII) if scan else ""
+        folder = f"{session.id}/scans/{owner.scan_id}"
+        replaced = [(session.id, session.label), (f"/{resource.id}/files/", f"/{resource.label}/files/")]
+        if kind:
+            replaced.append((f"/{owner.scan_id}/", f"/{owner.scan_id}-{kind}/"))
     elif owner.level == "experiments":
-        folder = archive.sessions[owner.id].label
+        session = archive.sessions[owner.id]
+        folder = session.id
+        replaced = [(session.id, session.label), (f"/{resource.id}/files/", f"/{resource.label}/files/")]
     elif owner.level == "reconstructions":
         folder = f"{archive.sessions[owner.id].label}/reconstructions/{owner.reconstruction_id}/{owner.direction}"
     elif owner.level == "assessors":
@@ -163,7 +179,8 @@ def _named_files(request: Request, resource: Resource, within: str) -> Iterator[
     for entry in archive.catalogs.read(catalog_path, catalog_id=resource.label).entries.values():
         path = served_path(reach, entry) if entry.uri.startswith(within) else None
         if path is not None:
-            yield entry.uri if within else f"{folder}/resources/{resource.label}/files/{entry.uri}", path
+            name = f"{folder}/resources/{resource.id if replaced else resource.label}/files/{entry.uri}"
+            yield entry.uri if within else reduce(lambda text, each: text.replace(*each), replaced, name), path
 
 
 class _Spout(io.RawIOBase):
@@ -192,14 +209,31 @@ class _Spout(io.RawIOBase):
 
 
 def _zipped(files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
-    spout = _Spout()
-    with zipfile.ZipFile(spout, "w", zipfile.ZIP_STORED) as archive:
+    """Pack files as Java does: each is read twice, so that size and CRC stand before its bytes.
+
+    Java takes no name twice, and XNAT closes the zip there: what follows is not in it.
+    """
+
+    def members() -> Iterator[stream_zip.MemberFile]:
+        names: set[str] = set()
         for name, path in files:
-            with path.open("rb") as source, archive.open(name, "w", force_zip64=True) as member:
-                while block := source.read(BLOCK_BYTES):
-                    member.write(block)
-                    yield spout.taken()
-    yield spout.taken()
+            if name in names:
+                return
+            names.add(name)
+            status = path.stat()
+            crc32 = 0
+            for block in _blocks(path, 0, status.st_size):
+                crc32 = zlib.crc32(block, crc32)
+            method = stream_zip.NO_COMPRESSION_32 if status.st_size < _IN_ZIP64 else stream_zip.NO_COMPRESSION_64
+            yield (
+                name,
+                datetime.fromtimestamp(status.st_mtime),
+                stat.S_IFREG | 0o644,
+                method(status.st_size, crc32),
+                _blocks(path, 0, status.st_size),
+            )
+
+    yield from stream_zip.stream_zip(members(), chunk_size=BLOCK_BYTES)
 
 
 def _tarred(files: Iterable[tuple[str, Path]], suffix: str) -> Iterator[bytes]:
