@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Literal, TypeAlias, get_args
 
 MIB = 1024 * 1024
-Compression: TypeAlias = Literal["auto", "always", "never"]
 # A wait of no time at all is refused by the HTTP layer, in the middle of an upload.
 _ABOVE_ZERO = frozenset(
     {"batch_seconds", "connect_timeout_seconds", "read_timeout_seconds", "exchange_timeout_seconds"}
@@ -40,10 +38,6 @@ class TransferSettings:
         Most files in one request, likewise; a zip of more than 65,535 would have to be of another kind.
     large_file_bytes : int
         A file above this size travels alone and is read in blocks; any other is read once, whole.
-    compression : {"auto", "always", "never"}
-        Whether files travel deflated: where that is faster, as their bytes and the line have shown, or in any case, or
-        not at all. The archive stores the plain bytes. Files of 4 GiB and more, and all files where something in
-        between refuses requests of unknown length, travel as they are.
     connect_timeout_seconds : float
         How long to wait for a connection.
     read_timeout_seconds : float
@@ -67,6 +61,10 @@ class TransferSettings:
         is, because the address is more likely to be wrong.
     settle_seconds : float
         After a gateway timeout the archive is still working: how long its listing is asked before files are sent again.
+    read_back : bool
+        Where an archive keeps no MD5, what was sent is read back and compared, so that it is *stored* and not
+        *unproven*. All bytes travel twice; most often in one request for a resource (docs/xnat/listings.md, "A whole
+        resource as a zip").
 
     Raises
     ------
@@ -88,7 +86,6 @@ class TransferSettings:
     batch_bytes: int = 95 * MIB
     batch_files: int = 50_000
     large_file_bytes: int = 4 * MIB
-    compression: Compression = "auto"
     connect_timeout_seconds: float = 10.0
     read_timeout_seconds: float = 300.0
     exchange_timeout_seconds: float = 600.0
@@ -97,17 +94,16 @@ class TransferSettings:
     longest_pause_seconds: float = 60.0
     total_seconds: float = 1800.0
     settle_seconds: float = 300.0
+    read_back: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name == "compression":
-                if value not in get_args(Compression):
-                    raise ValueError(f"TransferSettings.compression is {value!r}; it must be auto, always or never.")
-                continue
             whole = isinstance(field.default, int)
             number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-            if whole:
+            if isinstance(field.default, bool):
+                allowed, fits = "True or False", isinstance(value, bool)
+            elif whole:
                 allowed, fits = "a whole number of at least 1", number and value >= 1
             elif field.name in _ABOVE_ZERO:
                 allowed, fits = "a finite number above 0", number and 0 < value < math.inf

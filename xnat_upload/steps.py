@@ -127,9 +127,10 @@ def plan_into(resource: Resource, request: StagedRequest, *, archive: Archive, s
     if scan is not None and scan.scan_id not in scan.accession.scan_types:
         new_scan_type = treatment.scan_type or scan_type_for(scan.accession.session_type)
     listed: Listing = {}
-    if resource.was_there and treatment.exist_ok == "same":
-        names = [file.name for file in request.files]
-        listed = archive.proven_listing(resource, names, reason=treatment.reason)
+    if resource.was_there and treatment.exist_ok:
+        sizes_bytes: dict[str, int | None] = {file.name: file.size_bytes for file in request.files}
+        must = treatment.exist_ok == "same"
+        listed = archive.proven_listing(resource, sizes_bytes, must=must, reason=treatment.reason)
     elif resource.was_there:
         listed = archive.listing(resource)
     archive.check_names([*(file.name for file in request.files), *listed])

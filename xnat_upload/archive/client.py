@@ -7,16 +7,17 @@ it complains.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from xnat_upload.archive import retry
 from xnat_upload.archive.connection import Connection
 from xnat_upload.archive.exchange import Body
 from xnat_upload.archive.generation import has_old_names
-from xnat_upload.archive.listing import StoredFile, list_files
+from xnat_upload.archive.line import Line
+from xnat_upload.archive.listing import Listing, StoredFile, list_files
 from xnat_upload.archive.projects import Projects
+from xnat_upload.archive.reading_back import ReadBack, read_resource, read_singly, served_md5, suits_zip
 from xnat_upload.archive.sessions import Sessions
 from xnat_upload.errors import (
     AlreadyExistsError,
@@ -36,7 +37,7 @@ class Archive:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.line = connection.line
+        self.line = Line()
         self._projects = Projects(connection)
         self.sessions = Sessions(connection, self._projects)
         self._has_old_names: bool | None = None
@@ -170,23 +171,42 @@ class Archive:
             )
 
     def proven_listing(
-        self, resource: Resource, names: Collection[str], *, reason: str | None = None
+        self, resource: Resource, sizes_bytes: Mapping[str, int | None], *, must: bool, reason: str | None = None
     ) -> dict[str, StoredFile]:
-        """List the files of a resource with the MD5 of each of `names`, wherever the archive can be made to tell it.
+        """List the files of a resource with the MD5 of each that may be the same as a local one.
 
-        Where it keeps none it is asked to compute them, and what is still without one is read back, since equal size
-        proves nothing.
+        Parameters
+        ----------
+        sizes_bytes : mapping of str to int or None
+            The local ones; what is known to be stored with another size needs no MD5.
+        must : bool
+            Nothing may be replaced: where the archive keeps no MD5 it is asked to compute them, and what is still
+            without one is read back, since equal size proves nothing. Else only what no archive of its kind lists is
+            read back: that costs no more than to send it again.
         """
         listed = self.listing(resource)
-        unproven = [name for name in names if name in listed and not listed[name].md5]
-        if unproven:
+        unproven = _without_md5(sizes_bytes, listed)
+        if must and any(not listed[name].on_disk for name in unproven):
             self.refresh_checksums(resource, reason=reason)
             listed = self.listing(resource)
+            unproven = _without_md5(sizes_bytes, listed)
+        if not must:
+            unproven = [name for name in unproven if listed[name].on_disk]
+        if suits_zip(unproven, listed):
+            listed.update(read_resource(self.connection, resource, unproven, listed).files)
         for name in unproven:
-            if name in listed and not listed[name].md5:
-                size_bytes = listed[name].size_bytes
-                listed[name] = replace(listed[name], md5=self.served_md5(resource, name, size_bytes=size_bytes) or "")
+            if not listed[name].md5:
+                md5 = self.served_md5(resource, name, size_bytes=listed[name].size_bytes)
+                listed[name] = replace(listed[name], md5=md5 or "")
         return listed
+
+    def read_back(self, resource: Resource, names: Collection[str], listed: Listing) -> ReadBack:
+        """Read listed files back and hash them, in one request if they are about all that the resource holds.
+
+        It is tried once: where the line breaks on the way, what has not come is told as not read.
+        """
+        read = read_resource if suits_zip(names, listed) else read_singly
+        return read(self.connection, resource, names, listed)
 
     def served_bytes(self, resource: Resource, name: str) -> int | None:
         """Ask how many bytes of a file the archive would serve from its disk; None if it does not tell.
@@ -202,19 +222,8 @@ class Archive:
         return answer.content_length
 
     def served_md5(self, resource: Resource, name: str, *, size_bytes: int | None = None) -> str | None:
-        """Read a file back and give its MD5; None if the archive serves no such file.
-
-        Parameters
-        ----------
-        size_bytes : int, optional
-            How long it should be: what is longer is not read to its end, and has another MD5.
-        """
-        path, doing = resource.file_path(name), "reading a file back"
-        try:
-            _, digest = self.connection.read(path, doing=doing, into=_md5, at_most_bytes=size_bytes, packed=False)
-            return digest.hexdigest()
-        except NotFoundError:
-            return None
+        """Read a file back and give its MD5; see `reading_back.served_md5`."""
+        return served_md5(self.connection, resource, name, size_bytes=size_bytes)
 
     def refresh_checksums(self, resource: Resource, *, reason: str | None = None) -> None:
         """Let the archive compute the MD5 of every file of the resource anew, and do nothing else.
@@ -297,5 +306,6 @@ def _event(reason: str | None) -> dict[str, str]:
     return {} if reason is None else {"event_reason": reason}
 
 
-def _md5() -> hashlib._Hash:
-    return hashlib.md5(usedforsecurity=False)
+def _without_md5(sizes_bytes: Mapping[str, int | None], listed: Listing) -> list[str]:
+    found = ((name, listed.get(name), size) for name, size in sizes_bytes.items())
+    return [name for name, stored, size in found if stored and not stored.md5 and size in (None, stored.size_bytes)]

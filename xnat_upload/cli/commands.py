@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,7 @@ def put(
     exist_ok: bool,
     resume: bool,
     reason: str | None,
+    read_back: bool,
     dry_run: bool,
     server: str | None,
     output: Output,
@@ -108,7 +110,7 @@ def put(
     # What is wrong here is found before anything is asked.
     request = UploadRequest(files=named, **asked)
     stage_files(request, *understand(request, reason=None, server=""), images_dir=images_dir)
-    with _connected(server, images_dir=images_dir) as uploader:
+    with _connected(server, images_dir=images_dir, read_back=read_back) as uploader:
         plan = uploader.plan(named, **asked)
         if dry_run:
             output.tell(str(plan), plan.to_json())
@@ -139,6 +141,7 @@ def cohort(
     exist_ok: bool,
     resume: bool,
     reason: str | None,
+    read_back: bool,
     dry_run: bool,
     server: str | None,
     output: Output,
@@ -150,7 +153,7 @@ def cohort(
     root = manifest.parent if root is None else root
     treated = options.exist_ok_of(exist_ok, resume=resume)
     rows = Manifest(manifest, root=root, keep_paths=keep_paths)  # what is wrong here is found before anything is asked
-    with _connected(server, workers=workers) as uploader:
+    with _connected(server, workers=workers, read_back=read_back) as uploader:
         if dry_run:
             plan = plan_cohort(rows, uploader, root=root, exist_ok=treated, reason=reason)
             output.tell(str(plan), plan.to_json())
@@ -222,8 +225,12 @@ def sandbox(arguments: tuple[str, ...]) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "xnat_upload.sandbox", *arguments])  # noqa: S606
 
 
-def _connected(server: str | None, *, images_dir: Path | None = None, workers: int | None = None) -> Uploader:
-    settings = TransferSettings() if workers is None else TransferSettings(workers=workers)
+def _connected(
+    server: str | None, *, images_dir: Path | None = None, workers: int | None = None, read_back: bool = False
+) -> Uploader:
+    settings = TransferSettings(read_back=read_back)
+    if workers is not None:
+        settings = replace(settings, workers=workers)
     user = password = None
     try:
         find_credentials(server, user=None, password=None, headers=None)

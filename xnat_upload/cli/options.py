@@ -93,6 +93,7 @@ writing = _options(
     click.option("--exist-ok", is_flag=True, help="Skip files that are stored already, and replace what differs."),
     click.option("--resume", is_flag=True, help="Skip files that are stored already, and refuse what differs."),
     click.option("--reason", metavar="TEXT", help="Why the archive is changed, for sites that demand it."),
+    click.option("--read-back", is_flag=True, help="Where the archive keeps no MD5, read back what was sent."),
     click.option("--dry-run", is_flag=True, help="Ask the archive, and say what would be done; write nothing."),
     click.option(
         "--report",

@@ -43,7 +43,6 @@ class FileResult(NamedTuple):
     md5: str | None = None
     attempts: int = 0
     seconds: float = 0.0
-    bytes_on_the_line: int = 0
 
     @property
     def ok(self) -> bool:
@@ -137,9 +136,7 @@ def upload_resource(
             [plan], store_for=lambda _: store, settings=settings, line=archive.line, stop=stop, resumed=resumed
         )
     return tuple(
-        FileResult(
-            one.status.value, one.reason, one.size_bytes, one.md5, one.attempts, one.seconds, one.bytes_on_the_line
-        )
+        FileResult(one.status.value, one.reason, one.size_bytes, one.md5, one.attempts, one.seconds)
         for one in told_apart(result).outcomes
     )
 
@@ -164,9 +161,12 @@ def _open_resource(
     resource = Resource(scan, each.resource_id)
     names = set(each.files)
     listed: Listing = {}
-    if resource.was_there:
-        same = treatment.exist_ok == "same"
-        listed = archive.proven_listing(resource, names) if same else archive.listing(resource)
+    if resource.was_there and treatment.exist_ok:
+        sizes_bytes = dict.fromkeys(names)  # the files need not be on this machine
+        must = treatment.exist_ok == "same"
+        listed = archive.proven_listing(resource, sizes_bytes, must=must, reason=treatment.reason)
+    elif resource.was_there:
+        listed = archive.listing(resource)
     archive.check_names([*(Path(file).name for file in each.files), *listed])
     may_write = not listed  # else it is seen when there is something to write
     if may_write:

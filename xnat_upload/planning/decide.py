@@ -72,7 +72,6 @@ def make_plan(
         listed=listed,
         server=server,
         left_out=left_out,
-        compression=settings.compression,
     )
 
 

@@ -76,14 +76,6 @@ class Report:
         return sum(file.size_bytes for file in self.files if file.status in (Status.STORED, Status.UNPROVEN))
 
     @property
-    def bytes_on_the_line(self) -> int:
-        """Bytes that stood for files in all requests, without headers.
-
-        Fewer than `bytes_sent` where files travelled deflated, more where they were sent twice.
-        """
-        return sum(file.bytes_on_the_line for file in self.files)
-
-    @property
     def bytes_lost(self) -> int:
         """Bytes of the files that requests carried and that are not in the archive as they should be.
 
@@ -115,15 +107,13 @@ class Report:
     def summary(self) -> str:
         """One line that says how many files ended how, with bytes and time."""
         parts = [f"{number} {status}" for status in Status if (number := self.count(status))] or ["no files"]
-        travelled = self.bytes_on_the_line
-        deflated = f" as {readable_bytes(travelled)}" if 0 < travelled < self.bytes_sent else ""
-        sent = f"{readable_bytes(self.bytes_sent)} sent{deflated} in {self.seconds:.1f} s"
+        sent = f"{readable_bytes(self.bytes_sent)} sent in {self.seconds:.1f} s"
         lost = f"; up to {readable_bytes(self.bytes_lost)} more sent and not stored" if self.bytes_lost else ""
         return f"{', '.join(parts)}; {sent}{lost}{in_words(self.left_out)}"
 
     @property
     def advice(self) -> tuple[str, ...]:
-        """What the archive could do better: how to get an MD5 where it keeps none."""
+        """What could be done better: how to get an MD5, or proof without one, where the archive keeps none."""
         number = self.count(Status.UNPROVEN)
         if not number:
             return ()
@@ -131,7 +121,9 @@ class Report:
         return (
             f"{files} proven by size alone, because the archive keeps no MD5. Let an administrator switch checksums on "
             "(the site's setting 'checksums'); for what is stored already, POST "
-            "/data/services/refresh/catalog?resource=/archive/…&options=checksum computes them.",
+            "/data/services/refresh/catalog?resource=/archive/…&options=checksum computes them. Or send with "
+            "TransferSettings(read_back=True), on the command line --read-back: what was sent is read back then, and "
+            "proven on XNAT 1.6 as well, which lists no MD5 at all.",
         )
 
     def to_json(self) -> str:
@@ -230,7 +222,6 @@ class Report:
             **{status.value.replace(" ", "_"): self.count(status) for status in Status},
             "bytes_sent": self.bytes_sent,
             "bytes_lost": self.bytes_lost,
-            "bytes_on_the_line": self.bytes_on_the_line,
             "seconds": self.seconds,
             "bytes_per_second": round(self.bytes_per_second, 1),
             "extra": list(self.extra),

@@ -34,7 +34,6 @@ class _Entry:
     conflict: bool = False
     attempts: int = 0
     seconds: float = 0.0
-    line_bytes: int = 0
 
 
 class FileRecords:
@@ -88,7 +87,6 @@ class FileRecords:
         steps: Sequence[Step],
         fingerprints: Mapping[str, Fingerprint],
         *,
-        line_bytes: Mapping[str, int],
         seconds: float,
         streamed: bool = False,
         refused: Collection[str] = (),
@@ -99,8 +97,6 @@ class FileRecords:
         ----------
         fingerprints : mapping of str to Fingerprint
             Of the files that left to their last byte.
-        line_bytes : mapping of str to int
-            How many bytes stood for a file, where it was not its size.
         streamed : bool
             The archive reads the request while it writes, so that a part of it may lie on its disk.
         refused : collection of str
@@ -112,9 +108,6 @@ class FileRecords:
             entry.status, entry.answered, entry.wrong = None, False, False
             entry.attempts += 1
             entry.seconds = entry.seconds + seconds if entry.seconds else seconds  # one number for all, at first
-            whole_bytes = step.file.size_bytes if step.file.name in fingerprints else 0
-            travelled_bytes = line_bytes.get(step.file.name, whole_bytes)
-            entry.line_bytes = entry.line_bytes + travelled_bytes if entry.line_bytes else travelled_bytes
             entry.left = step.file.name in fingerprints
             if step.file.name not in refused:
                 # A single file may have left in part; of a batch only what was read to its end has begun to leave.
@@ -165,25 +158,34 @@ class FileRecords:
             self.fingerprint(step)
             self._entries[step.file.name].answered = True
 
-    def stored(self, names: Iterable[str]) -> None:
+    def stored(self, names: Iterable[str], *, proof: str = "size and MD5 agree") -> None:
         """A listing shows size and MD5 of these as they were sent, or as they were there before."""
         for name in names:
             entry = self._entries[name]
             if entry.status is Status.SKIPPED:
                 continue
-            reason = "size and MD5 agree"
+            reason = proof
             if entry.step.action is Action.REPLACE:
                 reason += f"; before, {entry.step.reason}"
             if entry.mended:
                 reason += f"; sent once more, because {entry.mended}"
             self._settle(name, Status.STORED, reason)
 
-    def unproven(self, names: Iterable[str]) -> None:
-        """The sizes of these agree, in the listing and on the archive's disk, and there is no MD5."""
+    def unproven(self, names: Iterable[str], *, gap: str = "") -> None:
+        """The sizes of these agree, in the listing and on the archive's disk, and there is no MD5.
+
+        Parameters
+        ----------
+        gap : str
+            Why reading back did not prove more, where it was tried.
+        """
+        reason = "the size agrees; this archive keeps no MD5"
+        if gap:
+            reason += f", and {gap}"
         for name in names:
             if self._entries[name].status is Status.SKIPPED:
                 continue  # its bytes were proven before, and no request of this upload has touched it
-            self._settle(name, Status.UNPROVEN, "the size agrees; this archive keeps no MD5")
+            self._settle(name, Status.UNPROVEN, reason)
 
     def missing(self, names: Iterable[str]) -> None:
         """The archive took these, or had them, and does not list them: they may be sent once more."""
@@ -265,5 +267,4 @@ def _outcome(entry: _Entry, destination: Destination, *, url: str) -> FileOutcom
         reason=entry.reason,
         attempts=entry.attempts,
         seconds=entry.seconds,
-        bytes_on_the_line=entry.line_bytes,
     )

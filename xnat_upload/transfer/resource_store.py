@@ -12,12 +12,13 @@ from contextlib import AbstractContextManager
 from xnat_upload.archive.client import Archive
 from xnat_upload.archive.listing import Listing
 from xnat_upload.archive.locks import Locks
+from xnat_upload.archive.reading_back import ReadBack
 from xnat_upload.display.tables import readable_bytes
 from xnat_upload.local.source import AnyFile
 from xnat_upload.places.hierarchy import Scan
 from xnat_upload.planning.plan import Plan
 from xnat_upload.planning.step import Form, Shipment
-from xnat_upload.transfer.sent_body import SentBody, Stopped
+from xnat_upload.transfer.packing import SentBody, Stopped
 
 logger = logging.getLogger(__name__)
 
@@ -117,9 +118,13 @@ class ResourceStore:
 
     def listing_for(self, names: Collection[str]) -> Listing:
         """List what is stored, with as much of these names as deciding about them takes."""
-        if self._plan.treatment.exist_ok != "same":
+        treatment = self._plan.treatment
+        if not treatment.exist_ok:
             return self.listing()
-        return self._archive.proven_listing(self._plan.resource, names, reason=self._plan.treatment.reason)
+        files = [step.file for step in self._plan.steps if step.file.name in names]
+        sizes_bytes: dict[str, int | None] = {file.name: file.size_bytes for file in files}
+        must = treatment.exist_ok == "same"
+        return self._archive.proven_listing(self._plan.resource, sizes_bytes, must=must, reason=treatment.reason)
 
     def served_bytes(self, name: str) -> int | None:
         """Give the size on the archive's disk; None if it does not tell."""
@@ -129,6 +134,10 @@ class ResourceStore:
         """Give the MD5 of the bytes that the archive would serve; None if it serves none."""
         size_bytes = next((step.file.size_bytes for step in self._plan.steps if step.file.name == name), None)
         return self._archive.served_md5(self._plan.resource, name, size_bytes=size_bytes)
+
+    def read_back(self, names: Collection[str], listed: Listing) -> ReadBack:
+        """Read listed files back and hash them."""
+        return self._archive.read_back(self._plan.resource, names, listed)
 
     def refresh_checksums(self) -> None:
         """Let the archive compute its MD5s anew, so that its listing tells what is on its disk."""

@@ -116,7 +116,15 @@ SLOW = {
         replace(NEW, slow=True), rerun=Client(OURS, attempts=2, slow=True), faults=1
     ),
 }
-ALL = {**OUTLASTING, **PATIENT, **OTHER_FACES, **KILLED, **TWO, **SLOW}
+READ_BACK = {
+    f"{name}, read back on {face}": replace(
+        scenario, clients=tuple(replace(client, read_back=True) for client in scenario.clients), faults=1
+    )
+    for face in ("1.8 without checksums", "1.6")
+    for name in ("a new file", "a large new file", "a batch of new files", "a file that replaces another")
+    for scenario in [OTHER_FACES[f"{name}, on {face}"]]
+}
+ALL = {**OUTLASTING, **PATIENT, **OTHER_FACES, **KILLED, **TWO, **SLOW, **READ_BACK}
 
 
 @pytest.mark.parametrize("name", ALL)
