@@ -27,11 +27,7 @@ class _Entry:
     left: bool = False
     left_bytes: bool = False
     may_have_entry: bool = False
-    doubt: bool = False
     answered: bool = False
-    wrong: bool = False
-    mended: str = ""
-    conflict: bool = False
     attempts: int = 0
     seconds: float = 0.0
 
@@ -45,6 +41,11 @@ class FileRecords:
             step.file.name: _Entry(step, _SETTLED_BY_PLAN.get(step.action), step.reason, step.fingerprint)
             for step in plan.steps
         }
+        # What is true of few files, if of any.
+        self._wrong: set[str] = set()
+        self._mended: dict[str, str] = {}
+        self._doubtful: set[str] = set()
+        self._conflicts: set[str] = set()
 
     @property
     def awaiting(self) -> dict[str, Fingerprint]:
@@ -68,12 +69,12 @@ class FileRecords:
     @property
     def wrong(self) -> tuple[Step, ...]:
         """Files that the archive took, and does not list as they were sent."""
-        return tuple(entry.step for entry in self._entries.values() if entry.wrong)
+        return tuple(entry.step for name, entry in self._entries.items() if name in self._wrong)
 
     @property
     def conflicts(self) -> tuple[str, ...]:
         """Names that another client has taken since the plan was made."""
-        return tuple(name for name, entry in self._entries.items() if entry.conflict)
+        return tuple(name for name in self._entries if name in self._conflicts)
 
     def fingerprint(self, step: Step) -> Fingerprint:
         """Give the fingerprint of a file, reading it if it never left whole."""
@@ -105,7 +106,8 @@ class FileRecords:
         whole = all(step.file.name in fingerprints for step in steps)
         for step in steps:
             entry = self._entries[step.file.name]
-            entry.status, entry.answered, entry.wrong = None, False, False
+            self._wrong.discard(step.file.name)
+            entry.status, entry.answered = None, False
             entry.attempts += 1
             entry.seconds = entry.seconds + seconds if entry.seconds else seconds  # one number for all, at first
             entry.left = step.file.name in fingerprints
@@ -119,7 +121,8 @@ class FileRecords:
         """An earlier attempt at all of it was lost with its process: whatever may be there may be ours."""
         for entry in self._entries.values():
             entry.left_bytes = entry.may_have_entry = True
-            entry.doubt = entry.step.action is Action.REPLACE
+            if entry.step.action is Action.REPLACE:
+                self._doubtful.add(entry.step.file.name)
 
     def left_whole(self, steps: Iterable[Step]) -> bool:
         """Say whether the last request left to its last byte, so that the archive may go on without us."""
@@ -140,17 +143,16 @@ class FileRecords:
         of ours proves no more: it may be that of an earlier request.
         """
         for step in steps:
-            self._entries[step.file.name].doubt = True
+            self._doubtful.add(step.file.name)
 
     @property
     def doubtful(self) -> bool:
         """Whether an entry may tell of other bytes than those on the archive's disk."""
-        return any(entry.doubt for entry in self._entries.values())
+        return bool(self._doubtful)
 
     def taken_anew(self) -> None:
         """The archive has taken its checksums anew."""
-        for entry in self._entries.values():
-            entry.doubt = False
+        self._doubtful.clear()
 
     def answered(self, steps: Iterable[Step]) -> None:
         """The archive took these, or lists them as they were sent: to be verified at the end."""
@@ -167,8 +169,8 @@ class FileRecords:
             reason = proof
             if entry.step.action is Action.REPLACE:
                 reason += f"; before, {entry.step.reason}"
-            if entry.mended:
-                reason += f"; sent once more, because {entry.mended}"
+            if name in self._mended:
+                reason += f"; sent once more, because {self._mended[name]}"
             self._settle(name, Status.STORED, reason)
 
     def unproven(self, names: Iterable[str], *, gap: str = "") -> None:
@@ -195,7 +197,7 @@ class FileRecords:
         """The archive lists these with other bytes: sent once more over them only if replacing was asked for."""
         for name in names:
             if may_replace:
-                again = " again" if self._entries[name].mended else ""
+                again = " again" if name in self._mended else ""
                 self._found_wrong(
                     [name],
                     f"the archive{again} has other bytes than were sent: another client's, or altered on the way",
@@ -212,7 +214,8 @@ class FileRecords:
         for name in names:
             self._settle(name, Status.FAILED, reason)
             entry = self._entries[name]
-            entry.wrong, entry.mended = True, reason
+            self._wrong.add(name)
+            self._mended[name] = reason
             if entry.step.action is Action.SKIP:
                 entry.step = replace(entry.step, action=Action.REPLACE, reason="stored already, and then not")
 
@@ -220,7 +223,7 @@ class FileRecords:
         """Another client has taken these names."""
         for step in steps:
             self._settle(step.file.name, Status.FAILED, reason)
-            self._entries[step.file.name].conflict = True
+            self._conflicts.add(step.file.name)
 
     def fail(self, steps: Iterable[Step], reason: str) -> None:
         """These are not stored, and why."""
@@ -251,7 +254,8 @@ class FileRecords:
 
     def _settle(self, name: str, status: Status, reason: str) -> None:
         entry = self._entries[name]
-        entry.status, entry.reason, entry.wrong = status, reason, False
+        entry.status, entry.reason = status, reason
+        self._wrong.discard(name)
 
 
 def _outcome(entry: _Entry, destination: Destination, *, url: str) -> FileOutcome:
