@@ -96,9 +96,11 @@ class Sessions:
             "GET",
             f"/data/projects/{accession.project_id}/subjects",
             doing="finding the subject by its label",
-            params={"columns": "ID,label,project", "format": "json"},
+            # Before 1.7 the label is ignored, and all are listed.
+            params={"label": subject, "columns": "ID,label,project", "format": "json"},
         )
-        return any(row.get("label") == subject and row.get("ID") == accession.subject_id for row in table_rows(answer))
+        rows = _rows(answer)
+        return any(row.get("label") == subject and row.get("ID") == accession.subject_id for row in rows)
 
     def _experiment_id(self, project_id: str, label: str) -> str | None:
         answer = self._connection.ask(
@@ -107,9 +109,7 @@ class Sessions:
             doing="finding the accession by its label",
             params={"label": label, "columns": "ID,label,project", "format": "json"},
         )
-        # An error in such a query is answered 200 with an empty body (docs/xnat/projects-and-sessions.md, "A failed
-        # query is 200 without a body").
-        rows = table_rows(answer) if answer.body.strip() else []
+        rows = _rows(answer)
         found = [row.get("ID") for row in rows if row.get("label") == label and row.get("project") == project_id]
         # What is no ID would lead somewhere else in a path.
         return next((each for each in found if isinstance(each, str) and is_identifier(each)), None)
@@ -168,6 +168,14 @@ def _resources(parent: etree._Element, path: str) -> dict[str, str]:
             number = _NUMBER.search(hidden)
             found[label] = number[1] if number else ""
     return found
+
+
+def _rows(answer: Answer) -> list[dict[str, str]]:
+    """Give the rows of a query; an error in one is 200 with an empty body.
+
+    See docs/xnat/projects-and-sessions.md, "A failed query is 200 without a body".
+    """
+    return table_rows(answer) if answer.body.strip() else []
 
 
 def _xml(answer: Answer) -> etree._Element:

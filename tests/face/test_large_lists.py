@@ -1,4 +1,4 @@
-"""The list of projects, which on a large site is large: asked for only to find a hub's ID in it, and in two columns."""
+"""Lists that are large on a large site: asked for only where nothing else tells, and for no more than is wanted."""
 
 from __future__ import annotations
 
@@ -74,3 +74,10 @@ def test_a_hubs_id_is_looked_for_in_two_columns_whatever_else_a_project_says_of_
         uploader.locate(ward.accession_id, hub_project_id=ward.hub_project_id)
     (asked,) = ward.sandbox.requests.matching(path=r"/data/projects$")
     assert asked.query == {"format": "json", "columns": "ID,secondary_ID"}
+
+
+def test_the_label_of_a_subject_is_looked_for_among_those_of_that_label(ward: SandboxHospital) -> None:
+    with ward.connect() as uploader:
+        uploader.upload(FILES, to=element(uploader, ward), scan_id="4", resource_id="SEG")
+    (asked,) = ward.sandbox.requests.matching(path=r"/subjects$")
+    assert asked.query["label"] == ward.subject_label
