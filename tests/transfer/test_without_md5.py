@@ -17,7 +17,7 @@ from tests.sending import send
 from xnat_upload import Report, TransferSettings, XnatUploadError
 from xnat_upload.planning.treatment import ExistOk
 from xnat_upload.sandbox import Sandbox, SiteSettings
-from xnat_upload.sandbox.faults import AnswerBytes, FlipByte
+from xnat_upload.sandbox.faults import AnswerBytes, DripAnswer, FlipByte, Refuse
 
 READING_BACK = replace(IMPATIENT, read_back=True)
 
@@ -227,6 +227,19 @@ def test_of_a_resource_that_holds_much_else_only_what_was_sent_is_read_back(
     assert report.count("stored") == 3
     read = [request.path for request in old.sandbox.requests if request.method == "GET" and "/files/" in request.path]
     assert [path.rpartition("/")[2] for path in read] == ["00000.dcm", "00001.dcm", "00002.dcm"]
+
+
+def test_what_a_1_8_cannot_compute_is_read_back_for_as_long_as_its_bytes_come(
+    hospitals: dict[str, SandboxHospital], tmp_path: Path
+) -> None:
+    hospital = hospitals["1.8 without checksums"]
+    folder = folder_of(tmp_path / "files", [20_000] * 10)
+    slow = DripAnswer("body", bytes_at_once=4000, seconds_between=0.05, nth=2, **DOWNLOAD)  # type: ignore[arg-type]
+    refused = Refuse(403, path="/refresh/", times=None)
+    with hospital.sandbox.inject(slow), hospital.sandbox.inject(refused):
+        report = sent(hospital, folder, replace(READING_BACK, exchange_timeout_seconds=1))
+    assert report.count("stored") == 10
+    assert not [request for request in asked(hospital) if request.startswith("HEAD")]
 
 
 def test_the_sessions_own_resource_is_read_back(old: SandboxHospital, tmp_path: Path) -> None:

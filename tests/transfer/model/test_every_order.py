@@ -145,7 +145,7 @@ def test_on_random_ways_through_larger_cases_what_is_called_stored_is_stored(see
     for _ in range(10):
         face = FACES[rng.choice(list(FACES))]
         exist_ok = rng.random() < 0.5
-        client = Client(content, exist_ok=exist_ok, large=rng.random() < 0.3, attempts=4)
+        client = Client(content, exist_ok=exist_ok, large=rng.random() < 0.3, attempts=4, read_back=rng.random() < 0.5)
         scenario = Scenario(
             old if exist_ok else Disk(),
             (client,),
