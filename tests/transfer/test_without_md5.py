@@ -17,7 +17,7 @@ from tests.sending import send
 from xnat_upload import Report, TransferSettings, XnatUploadError
 from xnat_upload.planning.treatment import ExistOk
 from xnat_upload.sandbox import Sandbox, SiteSettings
-from xnat_upload.sandbox.faults import AnswerBytes, DripAnswer, FlipByte, Refuse
+from xnat_upload.sandbox.faults import AnswerBytes, FlipByte, Refuse, SlowLink
 
 READING_BACK = replace(IMPATIENT, read_back=True)
 
@@ -233,8 +233,8 @@ def test_what_a_1_8_cannot_compute_is_read_back_for_as_long_as_its_bytes_come(
     hospitals: dict[str, SandboxHospital], tmp_path: Path
 ) -> None:
     hospital = hospitals["1.8 without checksums"]
-    folder = folder_of(tmp_path / "files", [20_000] * 10)
-    slow = DripAnswer("body", bytes_at_once=4000, seconds_between=0.05, nth=2, **DOWNLOAD)  # type: ignore[arg-type]
+    folder = folder_of(tmp_path / "files", [200_000] * 10)
+    slow = SlowLink(latency_ms=0, bandwidth_mbps=8, nth=2, **DOWNLOAD)  # type: ignore[arg-type]
     refused = Refuse(403, path="/refresh/", times=None)
     with hospital.sandbox.inject(slow), hospital.sandbox.inject(refused):
         report = sent(hospital, folder, replace(READING_BACK, exchange_timeout_seconds=1))
