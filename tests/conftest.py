@@ -38,8 +38,9 @@ class SandboxHospital(Hospital):
 
 
 @pytest.fixture(autouse=True)
-def no_login_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the developer's own environment and netrc out of every test."""
+def nothing_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the developer's own environment and netrc out of every test, and what another test has learned of a line."""
+    monkeypatch.setattr("xnat_upload.archive.line._LINES", {})
     for name in ("XNAT_HOST", "XNAT_USER", "XNAT_PASS", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path_factory.getbasetemp() / "no-netrc"))

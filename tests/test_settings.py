@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from xnat_upload import TransferSettings
 
-FIELDS = [field.name for field in dataclasses.fields(TransferSettings) if field.name != "read_back"]
+NO_NUMBERS = {"compression", "read_back"}
+FIELDS = [field.name for field in dataclasses.fields(TransferSettings) if field.name not in NO_NUMBERS]
 WHOLE = ["workers", "batch_bytes", "batch_files", "large_file_bytes", "attempts"]
 TIMEOUTS = ["batch_seconds", "connect_timeout_seconds", "read_timeout_seconds", "exchange_timeout_seconds"]
 
@@ -40,6 +41,12 @@ def test_a_time_is_finite_and_a_timeout_is_more_than_nothing(field: str) -> None
             TransferSettings(**{field: 0})  # type: ignore[arg-type]
     else:
         TransferSettings(**{field: 0})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("word", ["Auto", "gzip", True, None, 1])
+def test_a_word_for_compression_that_nobody_knows_is_refused(word: object) -> None:
+    with pytest.raises(ValueError, match=r"TransferSettings\.compression is .*; it must be auto, always or never\.$"):
+        TransferSettings(compression=word)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("value", [0, 1, None, "yes"])

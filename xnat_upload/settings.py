@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from typing import Literal, TypeAlias, get_args
 
 MIB = 1024 * 1024
+Compression: TypeAlias = Literal["auto", "always", "never"]
 # A wait of no time at all is refused by the HTTP layer, in the middle of an upload.
 _ABOVE_ZERO = frozenset(
     {"batch_seconds", "connect_timeout_seconds", "read_timeout_seconds", "exchange_timeout_seconds"}
@@ -38,6 +40,10 @@ class TransferSettings:
         Most files in one request, likewise; a zip of more than 65,535 would have to be of another kind.
     large_file_bytes : int
         A file above this size travels alone and is read in blocks; any other is read once, whole.
+    compression : {"auto", "always", "never"}
+        Whether files travel deflated: where that is faster, as their bytes and the line have shown, or in any case, or
+        not at all. The archive stores the plain bytes. Files of 4 GiB and more, and all files where something in
+        between refuses requests of unknown length, travel as they are.
     connect_timeout_seconds : float
         How long to wait for a connection.
     read_timeout_seconds : float
@@ -86,6 +92,7 @@ class TransferSettings:
     batch_bytes: int = 95 * MIB
     batch_files: int = 50_000
     large_file_bytes: int = 4 * MIB
+    compression: Compression = "auto"
     connect_timeout_seconds: float = 10.0
     read_timeout_seconds: float = 300.0
     exchange_timeout_seconds: float = 600.0
@@ -99,6 +106,10 @@ class TransferSettings:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.name == "compression":
+                if value not in get_args(Compression):
+                    raise ValueError(f"TransferSettings.compression is {value!r}; it must be auto, always or never.")
+                continue
             whole = isinstance(field.default, int)
             number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
             if isinstance(field.default, bool):

@@ -6,9 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import SandboxHospital
 from xnat_upload.archive.line import MIB, Line, may_go_at_once
 
 KIB = 1024
+
+
+def test_an_uploader_that_is_new_knows_the_line_as_the_one_before(ward: SandboxHospital) -> None:
+    requests = []
+    for number in range(2):
+        ward.sandbox.clear_requests()
+        with ward.connect() as uploader:
+            files = {f"{number}-{index}.nii": bytes(MIB // 4) for index in range(24)}
+            uploader.upload(
+                files, project_id=ward.project_id, accession_id=ward.accession_id, scan_id="4", resource_id="SEG"
+            )
+        requests.append(len(ward.sandbox.requests.matching(method="PUT", path="/files/")))
+    assert requests == [2, 1]
 
 
 def test_nothing_is_known_before_the_first_request_so_it_is_small() -> None:

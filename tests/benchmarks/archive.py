@@ -13,6 +13,7 @@ from pathlib import Path
 
 import requests
 
+from tests.benchmarks.cases import Case
 from tests.benchmarks.clients import RESOURCE_ID, SCAN_ID, Destination
 from xnat_upload.sandbox import Sandbox
 
@@ -60,7 +61,7 @@ class ArchiveProcess:
 
 
 @contextmanager
-def archive_process(*, latency_ms: float) -> Iterator[ArchiveProcess]:
+def archive_process(case: Case) -> Iterator[ArchiveProcess]:
     """Run a sandbox in a process of its own while the context lasts, and all that is started meanwhile on other cores.
 
     An archive is another machine. Where both share all cores, what a client does beside sending takes the archive's
@@ -71,7 +72,7 @@ def archive_process(*, latency_ms: float) -> Iterator[ArchiveProcess]:
     core = {min(cores)}
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, latency_ms, core))
+    process = context.Process(target=_serve, args=(theirs, case, core))
     process.start()
     os.sched_setaffinity(0, cores - core or cores)
     try:
@@ -85,11 +86,11 @@ def archive_process(*, latency_ms: float) -> Iterator[ArchiveProcess]:
         process.join()
 
 
-def _serve(pipe: Connection, latency_ms: float, cores: set[int]) -> None:
+def _serve(pipe: Connection, case: Case, cores: set[int]) -> None:
     os.sched_setaffinity(0, cores)
     if _IN_MEMORY.is_dir():
         tempfile.tempdir = str(_IN_MEMORY)
-    with Sandbox(latency_ms=latency_ms) as sandbox:
+    with Sandbox(latency_ms=case.latency_ms, bandwidth_mbps=case.bandwidth_mbps) as sandbox:
         pipe.send((sandbox.url, sandbox.user, sandbox.password))
         projects = 0
         while (wish := pipe.recv()) is not None:

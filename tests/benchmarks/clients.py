@@ -33,9 +33,17 @@ Upload = Callable[[Sequence[Job]], None]
 Client = Callable[[str, str, str], AbstractContextManager[Upload]]
 
 
+def xnat_upload(server: str, user: str, password: str) -> AbstractContextManager[Upload]:
+    return _xnat_upload(server, user, password, compression="auto")
+
+
+def xnat_upload_as_they_are(server: str, user: str, password: str) -> AbstractContextManager[Upload]:
+    return _xnat_upload(server, user, password, compression="never")
+
+
 @contextmanager
-def xnat_upload(server: str, user: str, password: str) -> Iterator[Upload]:
-    from xnat_upload import Uploader, UploadRequest
+def _xnat_upload(server: str, user: str, password: str, *, compression: Any) -> Iterator[Upload]:
+    from xnat_upload import TransferSettings, Uploader, UploadRequest
 
     def upload(jobs: Sequence[Job]) -> None:
         uploader.upload_many(
@@ -53,7 +61,8 @@ def xnat_upload(server: str, user: str, password: str) -> Iterator[Upload]:
             progress=False,
         )
 
-    with Uploader.connect(server, user=user, password=password) as uploader:
+    settings = TransferSettings(compression=compression)
+    with Uploader.connect(server, user=user, password=password, settings=settings) as uploader:
         yield upload
 
 
@@ -130,6 +139,7 @@ def xnatctl_upload_directory(server: str, user: str, password: str) -> Iterator[
 OURS = "xnat_upload"
 CLIENTS: dict[str, Client] = {
     OURS: xnat_upload,
+    "… compression='never'": xnat_upload_as_they_are,
     "xnatctl upload_directory": xnatctl_upload_directory,
     "xnatpy upload_dir": xnatpy_upload_dir,
     "xnatpy upload_dir per_file": xnatpy_per_file,

@@ -67,7 +67,7 @@ def test_a_manifest_may_be_a_frame_a_file_or_mappings(ward: SandboxHospital, tmp
     merged = report.to_dataframe()
     assert list(merged.columns) == [
         *frame.columns,
-        *("name", "url", "size_bytes", "md5", "status", "reason", "attempts", "seconds"),
+        *("name", "url", "size_bytes", "md5", "status", "reason", "attempts", "seconds", "bytes_on_the_line"),
     ]
     for column in frame.columns:
         assert list(merged[column]) == list(frame[column])

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 from tests.conftest import SandboxHospital
-from xnat_upload import Destination, FileOutcome, Report, Status
+from xnat_upload import Destination, FileOutcome, Report, Status, TransferSettings
 from xnat_upload.report.exports import DTYPES
+from xnat_upload.settings import Compression
 
 if TYPE_CHECKING:
     from xnat_upload.planning.request import UploadArguments
@@ -31,9 +32,10 @@ OUTCOME = FileOutcome(
     reason="size and MD5 agree",
     attempts=1,
     seconds=0.25,
+    bytes_on_the_line=1024,
 )
 FAILED = dataclasses.replace(
-    OUTCOME, name="b.nii", md5=None, status=Status.FAILED, reason="the archive does not list it"
+    OUTCOME, name="b.nii", md5=None, bytes_on_the_line=2048, status=Status.FAILED, reason="the archive does not list it"
 )
 REPORT = Report(files=(OUTCOME, FAILED), extra=("theirs.nii",), seconds=2.0)
 
@@ -67,6 +69,7 @@ def test_json_is_one_document_with_summary_totals_and_files() -> None:
         "not_sent": 0,
         "bytes_sent": 2048,
         "bytes_lost": 2048,
+        "bytes_on_the_line": 3072,
         "seconds": 2.0,
         "bytes_per_second": 1024.0,
         "extra": ["theirs.nii"],
@@ -200,3 +203,17 @@ def test_the_words_of_a_server_cannot_move_the_cursor_of_a_terminal() -> None:
     report = Report(files=(dataclasses.replace(FAILED, reason="gone\x1b[2J\nstored"),), seconds=1.0)
     assert "\x1b" not in str(report)
     assert len(str(report).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("compression", "said"),
+    [("auto", "Files travel deflated where that is faster."), ("always", "Files travel deflated."), ("never", "")],
+)
+def test_a_plan_says_whether_files_are_deflated(
+    ward: SandboxHospital, tmp_path: Path, compression: Compression, said: str
+) -> None:
+    (tmp_path / "a.nii").write_bytes(bytes(1 << 20))
+    with ward.connect(settings=TransferSettings(compression=compression)) as uploader:
+        plan = uploader.plan("a.nii", **place(ward, tmp_path))
+    assert str(plan).endswith(said or plan.steps[0].reason)
+    assert json.loads(plan.to_json())["totals"]["compression"] == compression

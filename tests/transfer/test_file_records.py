@@ -65,7 +65,7 @@ def test_outcomes_come_in_the_order_of_the_plan() -> None:
 def test_what_the_archive_took_awaits_a_listing_and_is_not_stored_yet() -> None:
     one, other = step("a"), step("b")
     records = records_of(one, other)
-    records.sent([one, other], {"a": SENT, "b": SENT}, seconds=1.5)
+    records.sent([one, other], {"a": SENT, "b": SENT}, line_bytes={}, seconds=1.5)
     assert records.awaiting == {}
     records.answered([one])
     assert records.awaiting == {"a": SENT}
@@ -81,7 +81,7 @@ def test_attempts_and_seconds_add_up() -> None:
     one = step("a")
     records = records_of(one)
     for _ in range(3):
-        records.sent([one], {"a": SENT}, seconds=0.5)
+        records.sent([one], {"a": SENT}, line_bytes={}, seconds=0.5)
     assert (outcome(records).attempts, outcome(records).seconds) == (3, 1.5)
 
 
@@ -96,13 +96,13 @@ def test_a_replaced_file_says_why_it_was_replaced() -> None:
 def test_what_is_listed_otherwise_has_failed_and_may_be_sent_once_more() -> None:
     one = step("a")
     records = records_of(one)
-    records.sent([one], {"a": SENT}, seconds=0)
+    records.sent([one], {"a": SENT}, line_bytes={}, seconds=0)
     records.answered([one])
     records.missing(["a"])
     assert [each.file.name for each in records.wrong] == ["a"]
     assert records.awaiting == {}
     assert (outcome(records).status, outcome(records).reason) == (Status.FAILED, "the archive does not list it")
-    records.sent([one], {"a": SENT}, seconds=0)
+    records.sent([one], {"a": SENT}, line_bytes={}, seconds=0)
     assert not records.wrong
     assert records.awaiting == {}, "an old answer does not count for a new request"
     records.answered([one])
@@ -113,9 +113,9 @@ def test_what_is_listed_otherwise_has_failed_and_may_be_sent_once_more() -> None
 def test_the_fingerprint_is_of_what_left_last() -> None:
     one = step("a", known=Fingerprint(3, "old", 0))
     records = records_of(one)
-    records.sent([one], {}, seconds=0)
+    records.sent([one], {}, line_bytes={}, seconds=0)
     assert outcome(records).md5 == "old"
-    records.sent([one], {"a": SENT}, seconds=0)
+    records.sent([one], {"a": SENT}, line_bytes={}, seconds=0)
     assert outcome(records).md5 == SENT.md5
 
 
@@ -131,7 +131,7 @@ def test_another_clients_file_is_a_conflict_and_a_failure() -> None:
 def test_when_the_upload_stops_what_left_has_failed_and_what_did_not_was_not_sent() -> None:
     sent, answered, waiting, skipped = step("sent"), step("answered"), step("waiting"), step("skipped", Action.SKIP)
     records = records_of(sent, answered, waiting, skipped)
-    records.sent([sent, answered], {"answered": SENT}, seconds=0)
+    records.sent([sent, answered], {"answered": SENT}, line_bytes={}, seconds=0)
     records.answered([answered])
     records.leave_rest("the upload was interrupted")
     assert outcome(records, "sent").status is Status.FAILED
@@ -176,7 +176,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     @rule(number=st.integers(0, 2), whole=st.booleans())
     def send(self, number: int, whole: bool) -> None:
         one = self.steps[number]
-        self.records.sent([one], {one.file.name: SENT} if whole else {}, seconds=0.1)
+        self.records.sent([one], {one.file.name: SENT} if whole else {}, line_bytes={}, seconds=0.1)
         self.shown.discard(one.file.name)
         if whole:
             self.records.answered([one])

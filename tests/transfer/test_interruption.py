@@ -12,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,6 +92,28 @@ def test_who_waits_for_its_turn_makes_nothing_after_ctrl_c(ward: SandboxHospital
         accession = uploader.locate(ward.hub_project_id, ward.accession_id)
     assert len(accession.scans["4"].resources) == 1
     assert caught.value.report.count("not sent") == 4
+
+
+def test_an_interruption_that_hides_that_a_writer_was_begun_hides_nothing_of_what_it_did(
+    ward: SandboxHospital, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(ThreadPoolExecutor):
+        pressed = False
+
+        def submit(self, *arguments: Any, **options: Any) -> Any:
+            future = super().submit(*arguments, **options)
+            if not Interrupted.pressed:
+                Interrupted.pressed = True
+                future.result()
+                raise KeyboardInterrupt
+            return future
+
+    monkeypatch.setattr("xnat_upload.transfer.run.ThreadPoolExecutor", Interrupted)
+    folder_with(tmp_path, seg=b"a segmentation")
+    with ward.connect() as uploader, pytest.raises(UploadInterrupted) as caught:
+        uploader.upload_many([request_for(ward, tmp_path, scan_id="4", resource_id="SEG")])
+    assert [(file.name, file.status) for file in caught.value.report.files] == [("seg", "stored")]
+    assert len(ward.sandbox.requests.matching(method="PUT", path="/files/")) == 1
 
 
 def test_a_cancelled_task_stops_its_upload(ward: SandboxHospital, tmp_path: Path) -> None:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
-import shutil
-import struct
-import subprocess
 import sys
 import tracemalloc
 import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from email import message_from_bytes
 from pathlib import Path
@@ -22,84 +17,23 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from tests import corpus
+from tests.transfer.zips import (
+    CONTENTS,
+    LARGE,
+    ODD_NAMES,
+    everything,
+    local_file,
+    read_from_the_end,
+    read_from_the_start,
+    shipment,
+    true_fingerprint,
+)
 from xnat_upload import ChangedFileError, InvalidIdentifierError
-from xnat_upload.local.file import BLOCK_BYTES, Fingerprint, LocalFile, fingerprint, identity_of
-from xnat_upload.local.root import Root
+from xnat_upload.local.file import BLOCK_BYTES, LocalFile
 from xnat_upload.places.names import check_file_name
 from xnat_upload.planning.step import Action, Form, Shipment, Step
-from xnat_upload.transfer import packing
-from xnat_upload.transfer.packing import Body, pack
-
-LARGE = 4096  # what the tests call large, so that their files can be small
-ODD_NAMES = [name for name in corpus.FILE_NAMES_KEPT if "/" not in name] + ["masks/left lung.nii.gz", "x_catalog.xml/a"]
-
-
-def local_file(folder: Path, name: str, content: bytes) -> LocalFile:
-    """A file of that name in the resource; on the disk it is called something plain."""
-    path = Path(os.path.realpath(folder)) / f"{hashlib.md5(name.encode()).hexdigest()}.bin"
-    path.write_bytes(content)
-    found, root = identity_of(path.stat()).packed(), Root(path.parent, path.parent)
-    return LocalFile(name, root, path.name, path.name, len(content), found)
-
-
-def shipment(
-    folder: Path, contents: Mapping[str, bytes], form: Form = Form.ZIP, *, known: Iterable[str] = ()
-) -> Shipment:
-    files = {name: local_file(folder, name, content) for name, content in contents.items()}
-    return Shipment(
-        tuple(
-            Step(file, Action.SEND, "a test", fingerprint(file) if name in known else None)
-            for name, file in files.items()
-        ),
-        form,
-        "a test",
-    )
-
-
-def true_fingerprint(content: bytes) -> Fingerprint:
-    return Fingerprint(len(content), hashlib.md5(content).hexdigest(), zlib.crc32(content))
-
-
-def everything(body: Body) -> bytes:
-    return b"".join(body)
-
-
-def read_from_the_start(data: bytes) -> dict[str, bytes]:
-    """Read a zip as Java's ZipInputStream does: by its local headers alone, and strictly."""
-    found: dict[str, bytes] = {}
-    at = 0
-    while data[at : at + 4] == b"PK\x03\x04":
-        _, flags, method, _, _, crc32, packed, size, name_bytes, extra_bytes = struct.unpack(
-            "<HHHHHIIIHH", data[at + 4 : at + 30]
-        )
-        at += 30
-        name = data[at : at + name_bytes].decode("utf-8")
-        extra = data[at + name_bytes : at + name_bytes + extra_bytes]
-        at += name_bytes + extra_bytes
-        assert not flags & 0x0008, "a data descriptor, which is refused after a stored member"
-        assert not flags & 0x0001, "encrypted"
-        assert flags & 0x0800, "the name is not said to be UTF-8"
-        assert method == 0, "not stored"
-        if size == packed == 0xFFFFFFFF:
-            kind, length = struct.unpack("<HH", extra[:4])
-            assert (kind, length) == (1, 16), "no zip64 sizes where they are wanted first"
-            size, packed = struct.unpack("<QQ", extra[4:20])
-        assert size == packed
-        content = data[at : at + size]
-        at += size
-        assert len(content) == size, "cut short"
-        assert zlib.crc32(content) == crc32
-        assert name not in found
-        found[name] = content
-    assert data[at : at + 4] in (b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06"), "no directory after the members"
-    return found
-
-
-def read_from_the_end(data: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        assert archive.testzip() is None
-        return {member.filename: archive.read(member) for member in archive.infolist()}
+from xnat_upload.transfer import zip_records
+from xnat_upload.transfer.packing import pack
 
 
 def file_in_form(data: bytes, content_type: str) -> bytes:
@@ -116,20 +50,11 @@ def file_in_form(data: bytes, content_type: str) -> bytes:
     return data[start:end]
 
 
-CONTENTS = {
-    "a.dcm": b"a" * 100,
-    "empty.txt": b"",
-    "masks/é #+ &.nii.gz": os.urandom(LARGE),
-    "large.nii": os.urandom(3 * LARGE + 1),
-    "looks like PK.bin": b"PK\x03\x04PK\x01\x02PK\x05\x06PK\x07\x08" * 9,
-}
-
-
 @pytest.fixture(params=["zip", "zip64"])
 def zip_form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both forms of a zip; the second is for what is longer than 4 GiB."""
     if request.param == "zip64":
-        monkeypatch.setattr(packing, "_FOUR_GIB", 1)
+        monkeypatch.setattr(zip_records, "MOST_BYTES", 1)
     return str(request.param)
 
 
@@ -138,9 +63,19 @@ def test_a_zip_reads_back_whole_from_its_start_and_from_its_end(tmp_path: Path, 
     data = everything(body)
     assert content_type == "application/zip"
     assert data.count(b"PK\x06\x06\x2c") == (zip_form == "zip64"), "the end record of a zip64"
-    assert len(data) == len(body)
+    assert len(data) == body.size_bytes
     assert read_from_the_start(data) == CONTENTS
     assert read_from_the_end(data) == CONTENTS
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 16])
+@pytest.mark.parametrize("short_bytes", range(100))
+def test_a_zip_is_whole_wherever_its_blocks_end(tmp_path: Path, blocks: int, short_bytes: int) -> None:
+    contents = {"a": bytes(blocks * BLOCK_BYTES - short_bytes), "b": b"what follows", "c": b""}
+    body, _ = pack(shipment(tmp_path, contents), large_file_bytes=16 * BLOCK_BYTES)
+    data = everything(body)
+    assert len(data) == body.size_bytes
+    assert read_from_the_start(data) == contents
 
 
 @pytest.mark.usefixtures("zip_form")
@@ -148,7 +83,7 @@ def test_a_form_holds_the_same_zip(tmp_path: Path) -> None:
     body, content_type = pack(shipment(tmp_path, CONTENTS, Form.ZIP_IN_FORM), large_file_bytes=LARGE)
     data = everything(body)
     assert content_type.startswith("multipart/form-data; boundary=")
-    assert len(data) == len(body)
+    assert len(data) == body.size_bytes
     assert read_from_the_start(file_in_form(data, content_type)) == CONTENTS
 
 
@@ -157,7 +92,7 @@ def test_a_plain_body_is_the_file(tmp_path: Path, size_bytes: int) -> None:
     content = os.urandom(size_bytes)
     body, content_type = pack(shipment(tmp_path, {"a.dcm": content}, Form.PLAIN), large_file_bytes=LARGE)
     assert content_type == "application/octet-stream"
-    assert len(body) == size_bytes
+    assert body.size_bytes == size_bytes
     assert everything(body) == content
     assert body.sent == {"a.dcm": true_fingerprint(content)}
 
@@ -166,7 +101,7 @@ def test_every_odd_name_travels_literally(tmp_path: Path) -> None:
     contents = {name: name.encode() for name in ODD_NAMES}
     body, _ = pack(shipment(tmp_path, contents), large_file_bytes=LARGE)
     data = everything(body)
-    assert len(data) == len(body)
+    assert len(data) == body.size_bytes
     assert read_from_the_start(data) == contents
     assert read_from_the_end(data) == contents
 
@@ -195,12 +130,12 @@ def test_any_names_and_sizes_are_as_long_as_was_said_and_read_back_whole(
     assume(contents)
     with pytest.MonkeyPatch.context() as monkeypatch:
         if zip64:
-            monkeypatch.setattr(packing, "_FOUR_GIB", 1)
+            monkeypatch.setattr(zip_records, "MOST_BYTES", 1)
         for form in (Form.ZIP, Form.ZIP_IN_FORM):
             sent = shipment(tmp_path, contents, form, known=contents if known else ())
             body, content_type = pack(sent, large_file_bytes=LARGE)
             data = everything(body)
-            assert len(data) == len(body)
+            assert len(data) == body.size_bytes
             zipped = data if form is Form.ZIP else file_in_form(data, content_type)
             assert read_from_the_start(zipped) == contents
             assert read_from_the_end(zipped) == contents
@@ -215,7 +150,7 @@ def test_each_attempt_reads_the_files_anew_and_sends_them_whole(tmp_path: Path, 
     next(first_attempt)  # and the line breaks
     first, second = everything(body), everything(body)
     assert first == second
-    assert len(first) == len(body)
+    assert len(first) == body.size_bytes
     assert body.sent == {name: true_fingerprint(content) for name, content in contents.items()}
 
 
@@ -239,7 +174,7 @@ def test_a_batch_of_more_members_than_a_plain_zip_can_count_is_a_zip64(
     body, _ = pack(Shipment(steps, Form.ZIP, ""), large_file_bytes=LARGE)
     monkeypatch.setattr(LocalFile, "blocks", lambda _: iter(()))
     data = everything(body)
-    assert len(data) == len(body)
+    assert len(data) == body.size_bytes
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert len(archive.namelist()) == 0x10000
 
@@ -276,7 +211,7 @@ def test_a_member_that_changed_stops_the_body_before_its_end(
     received: list[bytes] = []
     with pytest.raises(ChangedFileError):
         received.extend(body)
-    assert len(b"".join(received)) < len(body)
+    assert len(b"".join(received)) < (body.size_bytes or 0)
     assert "b.dcm" not in body.sent
     assert "c.dcm" not in body.sent
     assert b"PK\x01\x02" not in b"".join(received), "the directory must not follow"
@@ -297,7 +232,7 @@ def test_bytes_other_than_those_that_were_planned_stop_the_body_though_nothing_e
     received: list[bytes] = []
     with pytest.raises(ChangedFileError, match=r"expected MD5 .*, found "):
         received.extend(body)
-    assert len(b"".join(received)) < len(body)
+    assert len(b"".join(received)) < (body.size_bytes or 0)
     assert body.sent == {}
 
 
@@ -374,27 +309,3 @@ def test_no_descriptor_is_left_open_when_a_body_is_given_up(tmp_path: Path) -> N
             del blocks
         everything(body)
     assert len(os.listdir("/proc/self/fd")) == before
-
-
-@pytest.mark.skipif(shutil.which("java") is None, reason="there is no Java here")
-def test_java_reads_the_zips_as_xnat_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    odd = {name: name.encode() for name in ODD_NAMES if "\ufffd" not in name}
-    zips: dict[str, dict[str, bytes]] = {}
-    for limit in (packing._FOUR_GIB, 1):
-        monkeypatch.setattr(packing, "_FOUR_GIB", limit)
-        for label, contents in (("contents", CONTENTS), ("odd", odd), ("one", {"a.dcm": b"a"}), ("empty", {"e": b""})):
-            body, _ = pack(shipment(tmp_path, contents), large_file_bytes=LARGE)
-            path = tmp_path / f"{label}-{limit}.zip"
-            path.write_bytes(everything(body))
-            zips[str(path)] = contents
-    program = Path(__file__).with_name("UnpackWithJava.java")
-    ran = subprocess.run(["java", str(program), *zips], capture_output=True, text=True, timeout=120, check=False)
-    assert ran.returncode == 0, ran.stderr
-    found: dict[str, dict[str, tuple[str, int]]] = {path: {} for path in zips}
-    for line in ran.stdout.splitlines():
-        path_text, md5, size, name = line.split(" ")
-        found[path_text][bytes.fromhex(name).decode()] = (md5, int(size))
-    assert found == {
-        path: {name: (hashlib.md5(content).hexdigest(), len(content)) for name, content in contents.items()}
-        for path, contents in zips.items()
-    }

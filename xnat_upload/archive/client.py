@@ -14,7 +14,6 @@ from xnat_upload.archive import retry
 from xnat_upload.archive.connection import Connection
 from xnat_upload.archive.exchange import Body
 from xnat_upload.archive.generation import has_old_names
-from xnat_upload.archive.line import Line
 from xnat_upload.archive.listing import Listing, StoredFile, list_files
 from xnat_upload.archive.projects import Projects
 from xnat_upload.archive.reading_back import ReadBack, read_resource, read_singly, served_md5, suits_zip
@@ -37,7 +36,7 @@ class Archive:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.line = Line()
+        self.line = connection.line
         self._projects = Projects(connection)
         self.sessions = Sessions(connection, self._projects)
         self._has_old_names: bool | None = None

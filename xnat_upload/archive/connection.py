@@ -16,6 +16,7 @@ from xnat_upload.archive import retry
 from xnat_upload.archive.answers import Answer, not_logged_in, refusal
 from xnat_upload.archive.credentials import check_server
 from xnat_upload.archive.exchange import Body, Reader, exchange
+from xnat_upload.archive.line import line_to
 from xnat_upload.archive.login import Admission, Login
 from xnat_upload.archive.own_pool import with_own_pool
 from xnat_upload.errors import XnatUploadError
@@ -53,6 +54,7 @@ class Connection:
     ) -> None:
         self.server = check_server(interface._server)
         self.settings = settings
+        self.line = line_to(self.server)
         self.interface = interface
         self._headers = dict(headers or {})
         self._open()
@@ -306,7 +308,9 @@ class Connection:
         except XnatUploadError as error:
             logger.debug("%s: no answer after %.1f s: %s", asked, time.monotonic() - started, error)
             raise
-        logger.debug("%s: %d in %.1f s, %d bytes", asked, answer.status, time.monotonic() - started, len(answer.body))
+        seconds = time.monotonic() - started
+        self.line.learn_answer(seconds=seconds)
+        logger.debug("%s: %d in %.1f s, %d bytes", asked, answer.status, seconds, len(answer.body))
         return answer
 
 

@@ -36,9 +36,7 @@ _FAULTS = (
 
 
 class Body(Protocol):
-    """What is sent: its length is known before the first byte, and each iteration reads its files anew."""
-
-    def __len__(self) -> int: ...
+    """What is sent; each iteration reads its files anew. One that has a ``len()`` is told it, any other is chunked."""
 
     def __iter__(self) -> Iterator[bytes]: ...
 

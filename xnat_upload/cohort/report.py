@@ -27,7 +27,7 @@ INTERRUPTED = "the upload was interrupted"
 
 _STATUSES = tuple(Status)
 _NOT_READ = bytes(16)  # in place of an MD5; no content is known that has this one
-_ROW = [("status", "u1"), ("reason", "O"), ("md5", "V16"), ("attempts", "u2"), ("seconds", "f4")]
+_ROW = [("status", "u1"), ("reason", "O"), ("md5", "V16"), ("attempts", "u2"), ("seconds", "f4"), ("line_bytes", "u8")]
 
 
 class CohortOutcomes(Sequence[FileOutcome]):
@@ -57,6 +57,7 @@ class CohortOutcomes(Sequence[FileOutcome]):
             bytes.fromhex(result.md5) if result.md5 else _NOT_READ,
             min(result.attempts, 0xFFFF),
             result.seconds,
+            result.bytes_on_the_line,
         )
 
     def number(self, status: Status | str) -> int:
@@ -71,6 +72,10 @@ class CohortOutcomes(Sequence[FileOutcome]):
     def bytes_of(self, *statuses: Status) -> int:
         """Add up the sizes of the rows of some statuses."""
         return self._manifest.bytes_of(self.rows(*statuses))
+
+    def bytes_on_the_line(self) -> int:
+        """Add up what stood for all rows in requests, without making their outcomes."""
+        return int(self._rows["line_bytes"].sum())
 
     def bytes_lost(self) -> int:
         """Add up the sizes of the rows that requests carried in vain, without making their outcomes."""
@@ -94,7 +99,7 @@ class CohortOutcomes(Sequence[FileOutcome]):
         path, name = manifest.root / manifest.file(row), manifest.name(row)
         session_url = self._session_urls.get((hub_project_id, project_id, accession_id))
         resource_url = f"{session_url}/scans/{scan_id}/resources/{resource_id}"
-        status, reason, md5, attempts, seconds = self._rows[row].item()
+        status, reason, md5, attempts, seconds, line_bytes = self._rows[row].item()
         return FileOutcome(
             destination=Destination(
                 hub_project_id=hub_project_id or None,
@@ -112,6 +117,7 @@ class CohortOutcomes(Sequence[FileOutcome]):
             reason=reason,
             attempts=attempts,
             seconds=seconds,
+            bytes_on_the_line=line_bytes,
         )
 
 
@@ -148,6 +154,11 @@ class CohortReport(Report):
     def bytes_sent(self) -> int:
         """Bytes of the files that were sent and are in the archive now."""
         return self.files.bytes_of(Status.STORED, Status.UNPROVEN)
+
+    @property
+    def bytes_on_the_line(self) -> int:
+        """Bytes that stood for files in all requests, without headers."""
+        return self.files.bytes_on_the_line()
 
     @property
     def bytes_lost(self) -> int:

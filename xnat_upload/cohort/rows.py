@@ -25,7 +25,7 @@ SESSION = (*PROJECT, "accession_id")
 PLACE = (*SESSION, "scan_id", "resource_id")
 REQUIRED = ("accession_id", "scan_id", "resource_id", "file")
 OPTIONAL = ("scan_type", "name")
-RESULT_COLUMNS = ("name", "url", "size_bytes", "md5", "status", "reason", "attempts", "seconds")
+RESULT_COLUMNS = ("name", "url", "size_bytes", "md5", "status", "reason", "attempts", "seconds", "bytes_on_the_line")
 """What the report of a cohort adds to the columns of its manifest."""
 
 _HEADINGS_SHOWN = 20

@@ -43,6 +43,7 @@ class FileResult(NamedTuple):
     md5: str | None = None
     attempts: int = 0
     seconds: float = 0.0
+    bytes_on_the_line: int = 0
 
     @property
     def ok(self) -> bool:
@@ -136,7 +137,9 @@ def upload_resource(
             [plan], store_for=lambda _: store, settings=settings, line=archive.line, stop=stop, resumed=resumed
         )
     return tuple(
-        FileResult(one.status.value, one.reason, one.size_bytes, one.md5, one.attempts, one.seconds)
+        FileResult(
+            one.status.value, one.reason, one.size_bytes, one.md5, one.attempts, one.seconds, one.bytes_on_the_line
+        )
         for one in told_apart(result).outcomes
     )
 

@@ -72,6 +72,7 @@ def make_plan(
         listed=listed,
         server=server,
         left_out=left_out,
+        compression=settings.compression,
     )
 
 

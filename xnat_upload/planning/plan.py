@@ -16,9 +16,12 @@ from xnat_upload.places.hierarchy import Resource
 from xnat_upload.planning.plan_html import plan_html
 from xnat_upload.planning.step import Action, Shipment, Step
 from xnat_upload.planning.treatment import Treatment
+from xnat_upload.settings import Compression
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_WORTH_TELLING_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -43,6 +46,8 @@ class Plan:
         The archive's address, for links; nothing is sent because of it.
     left_out : tuple of LeftOut
         What was left out of the directories that were named, by rule.
+    compression : {"auto", "always", "never"}
+        Whether files travel deflated; with ``"auto"`` it is decided when they are sent, by their bytes and the line.
     """
 
     resource: Resource
@@ -53,6 +58,7 @@ class Plan:
     listed: Listing = field(repr=False)
     server: str = ""
     left_out: tuple[LeftOut, ...] = ()
+    compression: Compression = "auto"
 
     @property
     def exist_ok(self) -> bool:
@@ -112,6 +118,8 @@ class Plan:
         )
         if len(chosen) < len(self.steps):
             lines.append(f"… and {len(self.steps) - len(chosen)} more")
+        if self.bytes_to_send >= _WORTH_TELLING_BYTES and self.compression != "never":
+            lines.append(f"Files travel deflated{' where that is faster' if self.compression == 'auto' else ''}.")
         if self.left_out:
             lines.append(f"Left out: {', '.join(map(str, self.left_out))}.")
         return "\n".join([f"{self.resource.destination}: {self.summary}", *lines])
@@ -139,6 +147,7 @@ class Plan:
                 **{action.value: sum(step.action is action for step in self.steps) for action in Action},
                 "requests": len(self.shipments),
                 "bytes_to_send": self.bytes_to_send,
+                "compression": self.compression,
                 "left_out": {each.rule: each.files for each in self.left_out},
             },
             "files": self._records(),

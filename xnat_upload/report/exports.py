@@ -34,6 +34,7 @@ DTYPES: Mapping[str, str] = {
     "reason": "string",
     "attempts": "Int64",
     "seconds": "float64",
+    "bytes_on_the_line": "Int64",
 }
 """Columns of all exports, with their types in a DataFrame."""
 
@@ -62,6 +63,7 @@ def records(outcomes: Iterable[FileOutcome]) -> Iterator[dict[str, Any]]:
             "reason": outcome.reason,
             "attempts": outcome.attempts,
             "seconds": round(outcome.seconds, 6),
+            "bytes_on_the_line": outcome.bytes_on_the_line,
         }
 
 
@@ -74,7 +76,8 @@ def outcome_of(record: Mapping[str, Any]) -> FileOutcome:
         It is no such record.
     """
     where = ("hub_project_id", "project_id", "accession_id", "scan_id", "resource_id")
-    values = {name: record[name] for name in DTYPES if name not in where}
+    values = {name: record[name] for name in DTYPES if name not in where and name != "bytes_on_the_line"}
+    values["bytes_on_the_line"] = record.get("bytes_on_the_line", 0)  # reports of version 0.1 have none
     return FileOutcome(
         destination=Destination(**{name: record[name] for name in where}),
         **{**values, "path": Path(values["path"]) if values["path"] else None, "status": Status(values["status"])},

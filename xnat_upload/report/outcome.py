@@ -62,6 +62,8 @@ class FileOutcome:
         Requests that carried it.
     seconds : float
         Time those requests took, shared with the files that travelled along.
+    bytes_on_the_line : int
+        How many bytes stood for it in those requests, without headers: fewer than it has where it travelled deflated.
     """
 
     destination: Destination
@@ -74,6 +76,7 @@ class FileOutcome:
     reason: str
     attempts: int
     seconds: float
+    bytes_on_the_line: int = 0
 
     @property
     def ok(self) -> bool:

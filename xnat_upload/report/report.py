@@ -76,6 +76,14 @@ class Report:
         return sum(file.size_bytes for file in self.files if file.status in (Status.STORED, Status.UNPROVEN))
 
     @property
+    def bytes_on_the_line(self) -> int:
+        """Bytes that stood for files in all requests, without headers.
+
+        Fewer than `bytes_sent` where files travelled deflated, more where they were sent twice.
+        """
+        return sum(file.bytes_on_the_line for file in self.files)
+
+    @property
     def bytes_lost(self) -> int:
         """Bytes of the files that requests carried and that are not in the archive as they should be.
 
@@ -107,7 +115,9 @@ class Report:
     def summary(self) -> str:
         """One line that says how many files ended how, with bytes and time."""
         parts = [f"{number} {status}" for status in Status if (number := self.count(status))] or ["no files"]
-        sent = f"{readable_bytes(self.bytes_sent)} sent in {self.seconds:.1f} s"
+        travelled = self.bytes_on_the_line
+        deflated = f" as {readable_bytes(travelled)}" if 0 < travelled < self.bytes_sent else ""
+        sent = f"{readable_bytes(self.bytes_sent)} sent{deflated} in {self.seconds:.1f} s"
         lost = f"; up to {readable_bytes(self.bytes_lost)} more sent and not stored" if self.bytes_lost else ""
         return f"{', '.join(parts)}; {sent}{lost}{in_words(self.left_out)}"
 
@@ -222,6 +232,7 @@ class Report:
             **{status.value.replace(" ", "_"): self.count(status) for status in Status},
             "bytes_sent": self.bytes_sent,
             "bytes_lost": self.bytes_lost,
+            "bytes_on_the_line": self.bytes_on_the_line,
             "seconds": self.seconds,
             "bytes_per_second": round(self.bytes_per_second, 1),
             "extra": list(self.extra),

@@ -30,6 +30,7 @@ class _Entry:
     answered: bool = False
     attempts: int = 0
     seconds: float = 0.0
+    line_bytes: int = 0
 
 
 class FileRecords:
@@ -88,6 +89,7 @@ class FileRecords:
         steps: Sequence[Step],
         fingerprints: Mapping[str, Fingerprint],
         *,
+        line_bytes: Mapping[str, int],
         seconds: float,
         streamed: bool = False,
         refused: Collection[str] = (),
@@ -98,6 +100,8 @@ class FileRecords:
         ----------
         fingerprints : mapping of str to Fingerprint
             Of the files that left to their last byte.
+        line_bytes : mapping of str to int
+            How many bytes stood for a file, where it was not its size.
         streamed : bool
             The archive reads the request while it writes, so that a part of it may lie on its disk.
         refused : collection of str
@@ -110,6 +114,9 @@ class FileRecords:
             entry.status, entry.answered = None, False
             entry.attempts += 1
             entry.seconds = entry.seconds + seconds if entry.seconds else seconds  # one number for all, at first
+            whole_bytes = step.file.size_bytes if step.file.name in fingerprints else 0
+            travelled_bytes = line_bytes.get(step.file.name, whole_bytes)
+            entry.line_bytes = entry.line_bytes + travelled_bytes if entry.line_bytes else travelled_bytes
             entry.left = step.file.name in fingerprints
             if step.file.name not in refused:
                 # A single file may have left in part; of a batch only what was read to its end has begun to leave.
@@ -271,4 +278,5 @@ def _outcome(entry: _Entry, destination: Destination, *, url: str) -> FileOutcom
         reason=entry.reason,
         attempts=entry.attempts,
         seconds=entry.seconds,
+        bytes_on_the_line=entry.line_bytes,
     )

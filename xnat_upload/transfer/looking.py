@@ -17,7 +17,7 @@ from xnat_upload.planning.plan import Plan
 from xnat_upload.planning.step import Step
 from xnat_upload.settings import TransferSettings
 from xnat_upload.transfer.file_records import FileRecords
-from xnat_upload.transfer.packing import Stopped
+from xnat_upload.transfer.sent_body import Stopped
 from xnat_upload.transfer.verification import Likeness, compare
 
 # How long to wait before an archive that is still working is asked again: at first hardly longer than a listing takes,

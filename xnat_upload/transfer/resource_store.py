@@ -18,7 +18,7 @@ from xnat_upload.local.source import AnyFile
 from xnat_upload.places.hierarchy import Scan
 from xnat_upload.planning.plan import Plan
 from xnat_upload.planning.step import Form, Shipment
-from xnat_upload.transfer.packing import SentBody, Stopped
+from xnat_upload.transfer.sent_body import SentBody, Stopped
 
 logger = logging.getLogger(__name__)
 

@@ -33,9 +33,11 @@ from xnat_upload.planning.plan import Plan
 from xnat_upload.planning.step import Form, Shipment, Step
 from xnat_upload.settings import TransferSettings
 from xnat_upload.transfer.conflicts import ContestedStore, yield_to_other
+from xnat_upload.transfer.deflating import Deflation, deflation_for, may_be_deflated
 from xnat_upload.transfer.file_records import FileRecords
 from xnat_upload.transfer.looking import ListedStore, Lookout
-from xnat_upload.transfer.packing import SentBody, Stopped, pack
+from xnat_upload.transfer.packing import pack
+from xnat_upload.transfer.sent_body import Body, SentBody, SizedBody, Stopped
 
 # XNAT catalogues nothing of a request that did not come to its end.
 _BROKEN_OFF_HERE = ServerUnavailableError("The request was broken off here.")
@@ -73,6 +75,7 @@ class Sender:
         self._stop = stop
         self._moved = moved
         self._done = done
+        self._deflation: Deflation | None = None
 
     def send(self, shipment: Shipment, *, overwrite: bool, lost: ServerUnavailableError | None = None) -> None:
         """Send one shipment, leaving behind each file that has changed since the plan was made.
@@ -132,29 +135,65 @@ class Sender:
         """Send one request, once, and return what was refused as existing."""
         if self._stop.is_set():
             raise Stopped
-        if self._line.is_slow:
+        deflation = self._deflation = self._deflation_for(shipment)
+        if deflation is not None or (self._line.is_slow and may_be_deflated(shipment)):
             shipment = replace(shipment, form=Form.ZIP_IN_FORM)
         steps = shipment.steps
-        body, content_type = pack(shipment, large_file_bytes=self._settings.large_file_bytes)
-        sent = SentBody(body, moved=self._moved, stop=self._stop)
+        body, content_type = pack(shipment, large_file_bytes=self._settings.large_file_bytes, deflation=deflation)
+        body_of = SentBody if body.size_bytes is None else SizedBody
+        sent = body_of(body, line=self._line, moved=self._moved, stop=self._stop)
         started = time.monotonic()
         streamed = shipment.form is not Form.ZIP_IN_FORM
         refused: tuple[str, ...] = ()
         in_doubt = overwrite
         try:
-            refused = self._store.put(shipment, sent, content_type=content_type, overwrite=overwrite)
+            refused = self._put_body(shipment, body, sent, content_type=content_type, overwrite=overwrite)
             in_doubt = False
             seconds = time.monotonic() - started
             self._line.learn(files=len(steps), file_bytes=shipment.size_bytes, seconds=seconds)
         finally:
             seconds = time.monotonic() - started
-            self._records.sent(steps, body.sent, seconds=seconds, streamed=streamed, refused=refused)
+            self._records.sent(
+                steps, body.sent, line_bytes=body.line_bytes, seconds=seconds, streamed=streamed, refused=refused
+            )
             if in_doubt and self._records.left_whole(steps):
                 self._records.doubt(steps)
         taken = [step for step in steps if step.file.name in refused]
         self._records.answered([step for step in steps if step.file.name not in refused])
         self._done(len(steps) - len(taken))
         return taken
+
+    def deflates(self, shipment: Shipment) -> bool:
+        """Say whether files would travel deflated if they were sent now."""
+        return self._deflation_for(shipment) is not None
+
+    def _deflation_for(self, shipment: Shipment) -> Deflation | None:
+        compression = self._settings.compression
+        return deflation_for(shipment, line=self._line, compression=compression, before=self._deflation)
+
+    def _put_body(
+        self, shipment: Shipment, body: Body, sent: SentBody, *, content_type: str, overwrite: bool
+    ) -> tuple[str, ...]:
+        of_unknown_length = body.size_bytes is None
+        try:
+            refused = self._store.put(shipment, sent, content_type=content_type, overwrite=overwrite)
+        except (ServerError, ServerUnavailableError) as error:
+            if not of_unknown_length:
+                raise
+            self._line.learn_unknown_length(taken=False)
+            if self._line.takes_unknown_length or isinstance(error, ServerUnavailableError):
+                raise
+            raise ServerUnavailableError(
+                f"{error} It had no length; it is sent again with one, and not deflated.",
+                status=error.status,
+                url=error.url,
+                server_message=error.server_message,
+                may_have_arrived=True,
+            ) from error
+        if of_unknown_length:
+            self._line.learn_unknown_length(taken=True)
+        sent.has_arrived()
+        return refused
 
     def _left_to_send(self, shipment: Shipment, lost: ServerUnavailableError) -> Shipment:
         """Find out what became of a request whose answer is missing; give what must be sent again, in a form."""

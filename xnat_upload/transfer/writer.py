@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Protocol
@@ -23,14 +23,14 @@ from xnat_upload.errors import ServerUnavailableError, XnatUploadError
 from xnat_upload.local.file import fingerprint
 from xnat_upload.planning.decide import divide, make_plan
 from xnat_upload.planning.plan import Plan, names_taken
-from xnat_upload.planning.step import Action, Shipment
+from xnat_upload.planning.step import Action, Form, Shipment
 from xnat_upload.report.outcome import ResourceResult
 from xnat_upload.settings import TransferSettings
 from xnat_upload.transfer.file_records import FileRecords
 from xnat_upload.transfer.looking import Lookout
-from xnat_upload.transfer.packing import Stopped
 from xnat_upload.transfer.proof import ProvenStore, prove
 from xnat_upload.transfer.sending import Sender, WrittenStore
+from xnat_upload.transfer.sent_body import Stopped
 
 logger = logging.getLogger(__name__)
 
@@ -74,12 +74,16 @@ class Writer:
         self._done = done
         self._resumed = resumed
         self._extra: tuple[str, ...] = ()
+        self._result: ResourceResult | None = None
         self._take_up(plan)
 
     def carry_out(self) -> ResourceResult:
-        """Send what the plan says, prove it, send once more what did not arrive, prove it again."""
+        """Send what the plan says, prove it, send once more what did not arrive, prove it again.
+
+        It is done once: who asks again, because an interruption hid that it was begun, is told the same.
+        """
         with self._store.hold():
-            result = self._carry_out()
+            result = self._result = self._result or self._carry_out()
         stored, to = sum(outcome.ok for outcome in result.outcomes), self._plan.resource.destination
         place = f"{to.resource_id} of {to.scan_words}"
         logger.info("Resource %s: %d of %d files are in the archive.", place, stored, len(result.outcomes))
@@ -157,11 +161,33 @@ class Writer:
         if self._resumed:
             self._records.begun_before()
             lost = ServerUnavailableError("An earlier attempt was lost with its process.")
-        for shipment in self._plan.shipments:
+        for shipment in self._joined(self._plan.shipments):
             # New files never go over what is there, though that was asked for: who replaces travels in a form.
             replaces = all(step.action is Action.REPLACE for step in shipment.steps)
             for portion in self._portions(shipment):
                 self._sender.send(portion, overwrite=replaces, lost=lost)
+
+    def _joined(self, shipments: Iterable[Shipment]) -> Iterator[Shipment]:
+        """Join large files that are deflated, since each may be next to nothing; others travel alone."""
+        joined: Shipment | None = None
+        for shipment in shipments:
+            if joined is not None and self._may_be_one(joined, shipment):
+                joined = Shipment((*joined.steps, *shipment.steps), Form.ZIP_IN_FORM, "large, and deflated")
+                continue
+            if joined is not None:
+                yield joined
+            joined = shipment
+        if joined is not None:
+            yield joined
+
+    def _may_be_one(self, *shipments: Shipment) -> bool:
+        steps = [step for shipment in shipments for step in shipment.steps]
+        return (
+            sum(shipment.size_bytes for shipment in shipments) <= self._settings.batch_bytes
+            and len({step.action for step in steps}) == 1
+            and all(step.file.size_bytes > self._settings.large_file_bytes for step in steps)
+            and all(self._sender.deflates(shipment) for shipment in shipments)
+        )
 
     def _portions(self, shipment: Shipment) -> Iterator[Shipment]:
         """Divide a shipment into requests, each as large as what those before have shown of the line."""
@@ -183,7 +209,7 @@ class Writer:
             # was asked for; else what is missing is sent again like any request whose answer was lost.
             again = [replace(step, action=Action.REPLACE) for step in wrong]
             try:
-                for shipment in divide(again, settings=self._settings):
+                for shipment in self._joined(divide(again, settings=self._settings)):
                     for portion in self._portions(shipment):
                         self._sender.send(portion, overwrite=self._plan.exist_ok)
             except Stopped:

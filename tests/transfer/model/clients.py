@@ -26,7 +26,7 @@ from xnat_upload.local.root import Root
 from xnat_upload.planning.decide import make_plan
 from xnat_upload.planning.step import Form, Shipment
 from xnat_upload.planning.treatment import Treatment
-from xnat_upload.transfer.packing import SentBody
+from xnat_upload.transfer.sent_body import SentBody, SizedBody
 from xnat_upload.transfer.writer import Writer
 
 RESOURCE = Resource(Scan(Accession("hub-1", "P1", "S1", "E1", "FAK1", "xnat:mrSessionData"), "4"), "SEG")
@@ -155,6 +155,7 @@ class _Store:
         seen = self.next(put)
         assert isinstance(seen, Answered)
         if seen.left:
+            assert isinstance(body, SizedBody)
             assert sum(map(len, body)) == len(body)
         if seen.wrong == "broken off":
             raise ServerError("the archive broke off", status=500)

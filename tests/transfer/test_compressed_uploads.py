@@ -1,0 +1,107 @@
+"""Uploads over a slow line: fewer bytes travel, and the archive holds what was there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.contents import ct, gzipped, mask
+from xnat_upload import Report, TransferSettings, Uploader
+from xnat_upload.sandbox import Sandbox
+from xnat_upload.sandbox.faults import DropDuring, Fault, FlipByte, ForgetSession, LoseAnswer, Refuse
+
+MIB = 1024 * 1024
+PLACE = {"hub_project_id": "hub", "accession_id": "ACC", "scan_id": "4", "resource_id": "IMAGES"}
+
+
+@pytest.fixture
+def far_archive() -> Iterator[Sandbox]:
+    """As far away as a hospital, but fast, since nothing is timed."""
+    with Sandbox(latency_ms=10) as sandbox:
+        sandbox.add_project("P", secondary_id="hub")
+        sandbox.add_session("P", "ACC", xsi_type="xnat:ctSessionData", scans={"4": "xnat:ctScanData"})
+        yield sandbox
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    for number in range(8):
+        (folder / f"ct{number}.dcm").write_bytes(ct(number, 0))
+    for number in range(3):
+        (folder / f"mask{number}").write_bytes(mask(number, 5 * MIB))
+    (folder / "volume.nii.gz").write_bytes(gzipped(0, 5 * MIB))
+    (folder / "empty").touch()
+    return folder
+
+
+def upload(sandbox: Sandbox, folder: Path, *, settings: TransferSettings, exist_ok: bool = False) -> Report:
+    with Uploader.connect(sandbox.url, user=sandbox.user, password=sandbox.password, settings=settings) as uploader:
+        return uploader.upload(folder, **PLACE, exist_ok=exist_ok, progress=False)
+
+
+def assert_holds(sandbox: Sandbox, folder: Path) -> None:
+    assert sandbox.files("P", "ACC", "4", "IMAGES") == {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_what_shrinks_is_deflated_and_the_report_says_so(far_archive: Sandbox, study: Path) -> None:
+    report = upload(far_archive, study, settings=TransferSettings(pause_seconds=0))
+    assert_holds(far_archive, study)
+    assert report.count("stored") == 13
+    for file in report.files:
+        if file.name == "volume.nii.gz":
+            assert file.bytes_on_the_line == file.size_bytes
+        elif file.name != "empty":
+            assert file.bytes_on_the_line < 0.75 * file.size_bytes, file.name
+    travelled = sum(request.body_size for request in far_archive.requests if "/files/" in request.path)
+    assert 0 < travelled - report.bytes_on_the_line < 20_000, "headers, and marks around blocks"
+    assert " sent as " in report.summary
+    assert report.to_dataframe()["bytes_on_the_line"].sum() == report.bytes_on_the_line
+
+
+def test_nothing_is_deflated_where_that_was_switched_off(far_archive: Sandbox, study: Path) -> None:
+    report = upload(far_archive, study, settings=TransferSettings(compression="never"))
+    assert report.bytes_on_the_line == report.bytes_sent
+    assert " sent as " not in report.summary
+    assert all("transfer-encoding" not in request.headers for request in far_archive.requests)
+
+
+def test_large_files_that_are_deflated_travel_together(far_archive: Sandbox, tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / f"{number}.nii").write_bytes(mask(number, 5 * MIB))
+    upload(far_archive, tmp_path, settings=TransferSettings(compression="always"))
+    assert len([request for request in far_archive.requests if "/files/" in request.path]) <= 3
+
+
+@pytest.mark.parametrize("status", [400, 411, 500, 501])
+def test_where_requests_of_unknown_length_are_refused_the_files_travel_as_they_are(
+    far_archive: Sandbox, study: Path, status: int
+) -> None:
+    settings = TransferSettings(pause_seconds=0, compression="always")
+    with far_archive.inject(Refuse(status, path="/files/", times=1)):
+        assert upload(far_archive, study, settings=settings).ok
+    assert_holds(far_archive, study)
+    sending = [request for request in far_archive.requests if "/files/" in request.path]
+    chunked = ["transfer-encoding" in request.headers for request in sending]
+    assert chunked == [True] + [False] * (len(sending) - 1)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        DropDuring(100_000, path="/files/", times=1),
+        LoseAnswer(path="/files/", times=1),
+        ForgetSession(path="/files/", times=1),
+        FlipByte(path="/files/", times=1),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_what_befalls_a_deflated_request_leaves_no_other_bytes(far_archive: Sandbox, study: Path, fault: Fault) -> None:
+    settings = TransferSettings(pause_seconds=0, settle_seconds=0, compression="always")
+    with far_archive.inject(fault):
+        report = upload(far_archive, study, settings=settings, exist_ok=True)
+    assert report.ok
+    assert_holds(far_archive, study)
