@@ -18,8 +18,8 @@ PLACE = {"hub_project_id": "hub", "accession_id": "ACC", "scan_id": "4", "resour
 
 @pytest.fixture
 def far_archive() -> Iterator[Sandbox]:
-    """As far away as a hospital, but fast, since nothing is timed."""
-    with Sandbox(latency_ms=10) as sandbox:
+    """As far away as a hospital, and on its line."""
+    with Sandbox(latency_ms=10, bandwidth_mbps=100) as sandbox:
         sandbox.add_project("P", secondary_id="hub")
         sandbox.add_session("P", "ACC", xsi_type="xnat:ctSessionData", scans={"4": "xnat:ctScanData"})
         yield sandbox
@@ -51,11 +51,13 @@ def test_what_shrinks_is_deflated_and_the_report_says_so(far_archive: Sandbox, s
     report = upload(far_archive, study, settings=TransferSettings(pause_seconds=0))
     assert_holds(far_archive, study)
     assert report.count("stored") == 13
-    for file in report.files:
-        if file.name == "volume.nii.gz":
-            assert file.bytes_on_the_line == file.size_bytes
-        elif file.name != "empty":
-            assert file.bytes_on_the_line < 0.75 * file.size_bytes, file.name
+    found = {file.name: (file.bytes_on_the_line, file.size_bytes) for file in report.files}
+    assert found["volume.nii.gz"][0] == found["volume.nii.gz"][1]
+    assert found["empty"] == (0, 0)
+    # A single file may travel as it is, if this machine was busy while its sample was deflated.
+    for kind, part in (("ct", 0.8), ("mask", 0.2)):
+        line_bytes, size_bytes = map(sum, zip(*(found[name] for name in found if name.startswith(kind)), strict=True))
+        assert line_bytes < part * size_bytes, kind
     travelled = sum(request.body_size for request in far_archive.requests if "/files/" in request.path)
     assert 0 < travelled - report.bytes_on_the_line < 20_000, "headers, and marks around blocks"
     assert " sent as " in report.summary
