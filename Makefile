@@ -43,9 +43,9 @@ lowest: install  ## the tests once more, with the oldest allowed version of each
 docs: install  ## build the site into build/docs; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -E -b html -d build/doctrees docs build/docs
 
-bench: install  ## this library, its peers and curl on the same files; takes half an hour and an idle machine
+bench: install  ## this library, its peers and curl on the same files: half an hour on an idle machine; CASE=small runs one
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks $(CASE)
 
 engines: install  ## the documented tasks on the real Airflow and Prefect, which do not fit into one environment
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

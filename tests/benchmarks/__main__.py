@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.benchmarks.cases import CASES
+from tests.benchmarks.cases import CASES, DRAWN
 from tests.benchmarks.chart import draw
-from tests.benchmarks.clients import CLIENTS
+from tests.benchmarks.clients import CLIENTS, PEERS
 from tests.benchmarks.runs import run_case
-from tests.benchmarks.table import as_json, from_json, table
+from tests.benchmarks.table import as_json, from_json, growth, table
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -26,7 +26,9 @@ def main() -> None:
     measured = {}
     for name in options.cases or CASES:
         case = CASES[name]
-        lines = run_case(case, clients=options.client or list(CLIENTS), say=lambda text: print(text, file=sys.stderr))
+        lines = run_case(
+            case, clients=options.client or case.clients or PEERS, say=lambda text: print(text, file=sys.stderr)
+        )
         measured[name] = (case, lines)
         print(table(case, lines), end="\n\n", flush=True)
     if options.client:
@@ -34,10 +36,11 @@ def main() -> None:
         return
     found = {name: {**before, **measured}[name] for name in CASES if name in {**before, **measured}}
     written.write_text(as_json(found), encoding="utf-8")
-    tables = [table(case, lines) for case, lines in found.values()]
+    tables = [*(table(case, lines) for case, lines in found.values()), growth(found)]
     (DOCS / "benchmark.txt").write_text("\n\n".join(tables) + "\n", encoding="utf-8")
-    draw(found, DOCS / "benchmark.svg")
-    draw(found, DOCS / "benchmark-narrow.svg", narrow=True)
+    drawn = {name: found[name] for name in DRAWN if name in found}
+    draw(drawn, DOCS / "benchmark.svg")
+    draw(drawn, DOCS / "benchmark-narrow.svg", narrow=True)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.clients import AS_THEY_ARE, OURS, SERVICES
 from tests.benchmarks.contents import CONTENTS
 
 KIB = 1024
@@ -32,6 +33,8 @@ class Case:
         Round-trip time that the archive adds to each request, and what its line carries in a second.
     repeats : int
         Rounds; the median counts.
+    clients : tuple of str
+        Who takes part; all peers and this library if it is empty.
     """
 
     title: str
@@ -41,32 +44,83 @@ class Case:
     content: str = "noise"
     latency_ms: float = 0
     bandwidth_mbps: float | None = None
-    repeats: int = 5
+    repeats: int = 3
+    clients: tuple[str, ...] = ()
 
 
-SLOW: Any = {"latency_ms": 20, "bandwidth_mbps": 100, "repeats": 3}
+BOTH = (OURS, AS_THEY_ARE)
+SLOW: Any = {"latency_ms": 20, "bandwidth_mbps": 100}
+ONE_ZIP = (OURS, "xnatctl upload_directory", "xnatpy upload_dir", "pyxnat Resource.put")
 CASES = {
-    "small": Case(title="1,000 × 100 KiB, 0 ms", files=1000, file_bytes=100 * KIB),
+    "small": Case(title="1,000 × 100 KiB", files=1000, file_bytes=100 * KIB),
     "small-20ms": Case(title="1,000 × 100 KiB, 20 ms", files=1000, file_bytes=100 * KIB, latency_ms=20),
-    "medium": Case(title="200 × 512 KiB, 0 ms", files=200, file_bytes=512 * KIB),
-    "many": Case(title="32 accessions × 20 × 256 KiB, 0 ms", files=20, file_bytes=256 * KIB, accessions=32),
-    "large": Case(title="1 × 2 GiB, 0 ms", files=1, file_bytes=2048 * MIB, repeats=3),
-    "ct-slow": Case(title="300 CT images, 100 Mbit/s, 20 ms", files=300, file_bytes=MIB // 2, content="ct", **SLOW),
+    "medium": Case(title="200 × 512 KiB", files=200, file_bytes=512 * KIB),
+    "many": Case(title="32 accessions × 20 × 256 KiB", files=20, file_bytes=256 * KIB, accessions=32),
+    "many-20ms": Case(
+        title="32 accessions × 20 × 256 KiB, 20 ms",
+        files=20,
+        file_bytes=256 * KIB,
+        accessions=32,
+        latency_ms=20,
+        clients=ONE_ZIP,
+    ),
+    "large": Case(title="1 × 2 GiB", files=1, file_bytes=2048 * MIB, repeats=2),
+    "ct": Case(title="300 CT images", files=300, file_bytes=MIB // 2, content="ct", clients=BOTH),
+    "ct-slow": Case(
+        title="300 CT images, 100 Mbit/s, 20 ms",
+        files=300,
+        file_bytes=MIB // 2,
+        content="ct",
+        clients=(*BOTH, *ONE_ZIP[1:]),
+        **SLOW,
+    ),
+    "masks": Case(title="50 masks of 4 MiB", files=50, file_bytes=4 * MIB, content="mask", clients=BOTH),
     "masks-slow": Case(
-        title="50 masks of 4 MiB, 100 Mbit/s, 20 ms", files=50, file_bytes=4 * MIB, content="mask", **SLOW
+        title="50 masks of 4 MiB, 100 Mbit/s, 20 ms",
+        files=50,
+        file_bytes=4 * MIB,
+        content="mask",
+        clients=(*BOTH, *ONE_ZIP[1:]),
+        **SLOW,
     ),
     "gzip-slow": Case(
-        title="50 .nii.gz of 4 MiB, 100 Mbit/s, 20 ms", files=50, file_bytes=4 * MIB, content="gzipped", **SLOW
+        title="50 .nii.gz of 4 MiB, 100 Mbit/s, 20 ms",
+        files=50,
+        file_bytes=4 * MIB,
+        content="gzipped",
+        clients=BOTH,
+        **SLOW,
     ),
     "jpeg-slow": Case(
-        title="300 JPEG 2000 images, 100 Mbit/s, 20 ms", files=300, file_bytes=MIB // 2, content="jpeg_2000", **SLOW
+        title="300 JPEG 2000 images, 100 Mbit/s, 20 ms",
+        files=300,
+        file_bytes=MIB // 2,
+        content="jpeg_2000",
+        clients=BOTH,
+        **SLOW,
     ),
-    "large-slow": Case(
-        title="1 CT volume of 256 MiB, 100 Mbit/s, 20 ms", files=1, file_bytes=256 * MIB, content="ct_volume", **SLOW
+    "volume-slow": Case(
+        title="1 CT volume of 128 MiB, 100 Mbit/s, 20 ms",
+        files=1,
+        file_bytes=128 * MIB,
+        content="ct_volume",
+        clients=BOTH,
+        **SLOW,
     ),
-    "ct-fast": Case(title="300 CT images, 0 ms", files=300, file_bytes=MIB // 2, content="ct"),
-    "masks-fast": Case(title="50 masks of 4 MiB, 0 ms", files=50, file_bytes=4 * MIB, content="mask"),
+    "growth-1000": Case(title="1,000 × 1 KiB", files=1_000, file_bytes=KIB, clients=ONE_ZIP),
+    "growth-10000": Case(title="10,000 × 1 KiB", files=10_000, file_bytes=KIB, clients=ONE_ZIP),
+    "growth-100000": Case(title="100,000 × 1 KiB", files=100_000, file_bytes=KIB, repeats=1, clients=ONE_ZIP),
+    "services": Case(
+        title="30 calls of a service, 2 × 100 KiB each, 20 ms",
+        files=2,
+        file_bytes=100 * KIB,
+        accessions=30,
+        latency_ms=20,
+        clients=SERVICES,
+    ),
 }
+DRAWN = ("small", "small-20ms", "many", "large", "ct-slow", "masks-slow")
+GROWTH = ("growth-1000", "growth-10000", "growth-100000")
 
 
 def make_folders(case: Case, folder: Path) -> list[Path]:

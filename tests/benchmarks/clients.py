@@ -136,13 +136,52 @@ def xnatctl_upload_directory(server: str, user: str, password: str) -> Iterator[
         client.close()
 
 
+@contextmanager
+def xnat_upload_shared(server: str, user: str, password: str) -> Iterator[Upload]:
+    from xnat_upload import Uploader
+
+    def upload(jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            _upload_one(uploader, job)
+
+    with Uploader.connect(server, user=user, password=password) as uploader:
+        yield upload
+
+
+@contextmanager
+def xnat_upload_for_each(server: str, user: str, password: str) -> Iterator[Upload]:
+    from xnat_upload import Uploader
+
+    def upload(jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            with Uploader.connect(server, user=user, password=password) as uploader:
+                _upload_one(uploader, job)
+
+    with Uploader.connect(server, user=user, password=password):
+        pass  # what is imported then is not the price of a call
+    yield upload
+
+
+def _upload_one(uploader: Any, job: Job) -> None:
+    folder, to = job
+    place = {"hub_project_id": to.hub_project_id, "accession_id": to.accession_id}
+    uploader.upload(folder, **place, scan_id=SCAN_ID, resource_id=RESOURCE_ID, progress=False)
+
+
 OURS = "xnat_upload"
+AS_THEY_ARE = "… compression='never'"
+SERVICES = ("… one uploader for all calls", "… an uploader for each call")
 CLIENTS: dict[str, Client] = {
     OURS: xnat_upload,
-    "… compression='never'": xnat_upload_as_they_are,
     "xnatctl upload_directory": xnatctl_upload_directory,
     "xnatpy upload_dir": xnatpy_upload_dir,
     "xnatpy upload_dir per_file": xnatpy_per_file,
     "pyxnat Resource.put": pyxnat_resource_put,
     "pyxnat File.put loop": pyxnat_file_put,
+}
+PEERS = tuple(CLIENTS)
+CLIENTS |= {
+    AS_THEY_ARE: xnat_upload_as_they_are,
+    SERVICES[0]: xnat_upload_shared,
+    SERVICES[1]: xnat_upload_for_each,
 }

@@ -1,8 +1,8 @@
 """One upload by one client, in a process of its own, measured from inside: ``python -m tests.benchmarks.measured``.
 
-The clock runs from "imported and connected" to "done". Memory is the highest resident size of that time beyond the size
-at its beginning, and disk is what the process wrote to files in that time. The kernel counts both (Linux), so neither a
-short peak nor a temporary file without a name is missed.
+The clock runs from "imported and connected" to "done", and another one from the start of the process until then. Memory
+is the highest resident size of that time beyond the size at its beginning, and disk is what the process wrote to files
+in that time. The kernel counts both (Linux), so neither a short peak nor a temporary file without a name is missed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tests.benchmarks.clients import CLIENTS, Destination
 class Measured:
     """What one upload took of the client's machine."""
 
+    ready_seconds: float
     wall_seconds: float
     cpu_seconds: float
     extra_memory_bytes: int
@@ -39,6 +40,7 @@ def main() -> None:
     wish = json.loads(sys.argv[1])
     jobs = [(Path(folder), Destination(**destination)) for folder, destination in wish["jobs"]]
     with CLIENTS[wish["client"]](wish["server"], wish["user"], wish["password"]) as upload:
+        ready = time.time() - wish["started"]
         Path("/proc/self/clear_refs").write_text("5")  # forget the highest size so far
         before = _status("VmRSS")
         written = _written_bytes()
@@ -47,6 +49,7 @@ def main() -> None:
         upload(jobs)
         wall = time.perf_counter() - started
         measured = Measured(
+            ready_seconds=ready,
             wall_seconds=wall,
             cpu_seconds=cpu_seconds(resource.RUSAGE_SELF) - cpu,
             extra_memory_bytes=max(0, _status("VmHWM") - before),

@@ -43,6 +43,8 @@ class Line:
         All requests, from login to logout.
     times_floor : float
         Median of the ratios, each to the floor of the same round.
+    ready_seconds : float
+        From the start of a fresh process until the client is imported and connected.
     complete : bool
         Whether the archive lists as many files and bytes as there are, after every run.
     """
@@ -50,6 +52,7 @@ class Line:
     client: str
     runs: int
     request_count: int
+    ready_seconds: float
     wall_seconds: float
     times_floor: float
     cpu_seconds: float
@@ -98,6 +101,7 @@ def _line(name: str, runs: dict[int, Run], *, floor: dict[int, Run]) -> Line:
         client=name,
         runs=len(runs),
         request_count=max(run.request_count for run in runs.values()),
+        ready_seconds=median(each.ready_seconds for each in measured),
         wall_seconds=median(each.wall_seconds for each in measured),
         times_floor=median(
             run.measured.wall_seconds / floor[number].measured.wall_seconds for number, run in runs.items()
@@ -119,6 +123,7 @@ def _client(name: str) -> Callable[[ArchiveProcess, Sequence[Path], Sequence[Des
             "password": archive.password,
             "jobs": [(str(folder), asdict(to)) for folder, to in zip(folders, destinations, strict=True)],
             "answer": writing,
+            "started": time.time(),
         }
         command = [sys.executable, "-m", "tests.benchmarks.measured", json.dumps(wish)]
         with open(reading) as answer, tempfile.TemporaryDirectory() as temporary:
@@ -151,4 +156,4 @@ def _floor(archive: ArchiveProcess, bodies: Sequence[Path], destinations: Sequen
     subprocess.run(command, check=True, capture_output=True)
     wall = time.perf_counter() - started
     used = cpu_seconds(resource.RUSAGE_CHILDREN) - cpu
-    return Measured(wall_seconds=wall, cpu_seconds=used, extra_memory_bytes=0, disk_bytes=0)
+    return Measured(ready_seconds=0, wall_seconds=wall, cpu_seconds=used, extra_memory_bytes=0, disk_bytes=0)

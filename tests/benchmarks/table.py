@@ -8,13 +8,16 @@ import platform
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import pairwise
 
-from tests.benchmarks.cases import MIB, Case
+from tabulate import tabulate
+
+from tests.benchmarks.cases import GROWTH, MIB, Case
 from tests.benchmarks.runs import Line
 
 Measurements = dict[str, tuple[Case, Sequence[Line]]]
 
-HEADER = ("client", "requests", "wall s", "× floor", "CPU s", "memory MiB", "disk MiB", "runs")
+HEADER = ("client", "requests", "ready s", "wall s", "× floor", "CPU s", "memory MiB", "disk MiB", "runs")
 
 
 def table(case: Case, lines: Sequence[Line]) -> str:
@@ -29,6 +32,20 @@ def table(case: Case, lines: Sequence[Line]) -> str:
     ]
     incomplete = [f"{line.client} did not store all files." for line in lines if not line.complete]
     return "\n".join([case.title, *aligned, *incomplete])
+
+
+def growth(measured: Measurements) -> str:
+    """Say what one file more costs each client, between the cases that differ in nothing but their number."""
+    cases = [measured[name] for name in GROWTH if name in measured]
+    rows = []
+    for (fewer, some), (more, many) in pairwise(cases):
+        for before, after in zip(some, many, strict=True):
+            slope = (after.wall_seconds - before.wall_seconds) / (more.files - fewer.files)
+            rows.append((before.client, f"{fewer.files:,} to {more.files:,}", f"{1000 * slope:.2f}"))
+    table: str = tabulate(
+        rows, ("client", "files", "ms for one more"), tablefmt="plain", stralign="left", numalign="right"
+    )
+    return table
 
 
 def as_json(measured: Measurements) -> str:
@@ -59,6 +76,7 @@ def _row(line: Line) -> tuple[str, ...]:
     return (
         line.client,
         f"{line.request_count:,}",
+        f"{line.ready_seconds:.2f}",
         f"{line.wall_seconds:.2f}",
         f"{line.times_floor:.2f}",
         f"{line.cpu_seconds:.2f}",

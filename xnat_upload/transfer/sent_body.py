@@ -12,6 +12,7 @@ from xnat_upload.local.file import Fingerprint
 
 # So much that what the buffers of two machines hold is the smaller part of it.
 _WINDOW_BYTES = 16 * 1024 * 1024
+_SMALL_FILE_BYTES = 16 * 1024
 
 
 class Stopped(Exception):
@@ -61,11 +62,11 @@ class SentBody:
         self._moved = moved
         self._stop = stop
         self._counted_bytes = 0
-        self._pace = _Pace(line)
+        self._pace = _Pace(body, line=line)
 
     def __iter__(self) -> Iterator[bytes]:
         self.counts_as(0)
-        self._pace = _Pace(self._line)
+        self._pace = _Pace(self._body, line=self._line)
         for block in self._body:
             if self._stop.is_set():
                 raise Stopped
@@ -97,7 +98,8 @@ class SizedBody(SentBody):
 class _Pace:
     """How long the line takes for bytes that are there to be sent."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, body: Body, *, line: Line) -> None:
+        self._body = body
         self._line = line
         self._since = self._turned = time.monotonic()
         self._waited_seconds = 0.0
@@ -114,9 +116,7 @@ class _Pace:
         if self._bytes >= _WINDOW_BYTES:
             seconds = now - self._since
             # Where it was waited for the bytes, and not for the line, that has stood still in between.
-            self._line.learn_rate(
-                self._bytes, seconds=seconds if self._waited_seconds > seconds / 2 else self._waited_seconds
-            )
+            self._learn(seconds if self._waited_seconds > seconds / 2 else self._waited_seconds)
             self._since, self._waited_seconds, self._bytes = now, 0.0, 0
 
     def is_over(self) -> None:
@@ -124,4 +124,9 @@ class _Pace:
         seconds = now - self._since
         # The buffers may have swallowed it all, so the wait for the answer is the line's too.
         if self._waited_seconds + now - self._turned > seconds / 2:
+            self._learn(seconds)
+
+    def _learn(self, seconds: float) -> None:
+        # Of many small files the archive makes the time, and not the line.
+        if self._body.read_bytes >= _SMALL_FILE_BYTES * len(self._body.sent):
             self._line.learn_rate(self._bytes, seconds=seconds)
