@@ -209,6 +209,17 @@ def test_resource_as_zip(place: Place) -> None:
         assert not archive.infolist()[0].flag_bits & 0x8, "its size stands before its bytes"
 
 
+def test_a_zip_is_whole_wherever_the_blocks_of_its_writer_end(place: Place) -> None:
+    place.put_zip({"a": b"a", "b": b"b"})
+    with zipfile.ZipFile(io.BytesIO(place.admin("GET", f"{place.resource}/files?format=zip").content)) as archive:
+        header_bytes = archive.infolist()[1].header_offset - 1  # the second header is as long as the first
+    contents = {"a": bytes((1 << 18) - header_bytes), "b": b"what follows"}
+    assert place.put_zip(contents, overwrite="true").status_code == 200
+    answer = place.admin("GET", f"{place.resource}/files?format=zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert {name.rpartition("/")[2]: archive.read(name) for name in archive.namelist()} == contents
+
+
 def test_names_in_a_zip_are_replaced_wherever_ids_occur_and_the_second_of_one_name_ends_it(place: Place) -> None:
     place.admin("PUT", place.scan, params={"xsiType": "xnat:mrScanData", "type": "T1-w (5 mm)"})
     place.put_zip(dict.fromkeys(["1/1/a", "11/a", "1/x", "1-T1_w__5_mm_/x", "z"], b"x"))

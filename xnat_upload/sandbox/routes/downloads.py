@@ -8,7 +8,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from email.utils import formatdate, parsedate_to_datetime
 from functools import partial, reduce
@@ -214,12 +214,14 @@ def _zipped(files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
     Java takes no name twice, and XNAT closes the zip there: what follows is not in it.
     """
 
+    found: dict[str, Path] = {}
+    for name, path in files:
+        if name in found:
+            break
+        found[name] = path
+
     def members() -> Iterator[stream_zip.MemberFile]:
-        names: set[str] = set()
-        for name, path in files:
-            if name in names:
-                return
-            names.add(name)
+        for name, path in found.items():
             status = path.stat()
             crc32 = 0
             for block in _blocks(path, 0, status.st_size):
@@ -233,7 +235,17 @@ def _zipped(files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
                 _blocks(path, 0, status.st_size),
             )
 
-    yield from stream_zip.stream_zip(members(), chunk_size=BLOCK_BYTES)
+    yield from stream_zip.stream_zip(members(), chunk_size=_chunk_bytes(found), extended_timestamps=False)
+
+
+def _chunk_bytes(files: Mapping[str, Path]) -> int:
+    """Choose blocks that end behind no header, since stream-zip takes the header there for the end of the zip."""
+    sizes = [path.stat().st_size for path in files.values()]
+    headers = [
+        30 + len(name.encode()) + (20 if size >= _IN_ZIP64 else 0) for name, size in zip(files, sizes, strict=True)
+    ]
+    runs = [size + header for size, header in zip(sizes, headers[1:], strict=False)]
+    return next(number for number in range(BLOCK_BYTES, 0, -1) if all(run % number for run in runs))
 
 
 def _tarred(files: Iterable[tuple[str, Path]], suffix: str) -> Iterator[bytes]:
