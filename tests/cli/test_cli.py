@@ -17,10 +17,9 @@ import requests
 
 from tests.cohort.manifests import cohort, stored
 from tests.conftest import SandboxHospital
-from tests.hospital import Hospital, open_hospital
+from tests.hospital import Hospital
 from xnat_upload.cli.exit_status import ExitStatus
 from xnat_upload.cli.main import run
-from xnat_upload.sandbox import Sandbox
 from xnat_upload.sandbox.faults import Refuse
 
 REPOSITORY = Path(__file__).parents[2]
@@ -368,25 +367,3 @@ def test_a_password_is_never_an_argument_and_never_printed(
     assert run(["check", "--debug"]) == 0
     assert run(["put", "a.nii", *place(logged_in), "--debug"]) == ExitStatus.CONFLICT
     assert "s3cret-word" not in "".join(capfd.readouterr())
-
-
-@pytest.mark.parametrize("command", ["put", "cohort"])
-def test_what_an_old_archive_cannot_prove_is_read_back_if_that_is_asked_for(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
-) -> None:
-    (tmp_path / "a.nii").write_bytes(b"bytes of a")
-    with Sandbox(profile="1.6") as sandbox:
-        hospital = open_hospital(sandbox.url, sandbox.user, sandbox.password)
-        for name, value in environment(hospital).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.chdir(tmp_path)
-        where = (hospital.hub_project_id, hospital.accession_id)
-        (tmp_path / "c.csv").write_text(
-            "hub_project_id,accession_id,scan_id,resource_id,file\n{},{},4,SEG,a.nii".format(*where)
-        )
-        asked = ["put", "a.nii", *place(hospital)] if command == "put" else ["cohort", "c.csv"]
-        assert run([*asked, "--json"]) == 0
-        assert json.loads(capsys.readouterr().out)["totals"]["unproven"] == 1
-        hospital.ask("DELETE", hospital.resource_path("4", "SEG"), params={"removeFiles": "true"})
-        assert run([*asked, "--json", "--read-back"]) == 0
-        assert json.loads(capsys.readouterr().out)["totals"]["stored"] == 1

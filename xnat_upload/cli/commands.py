@@ -19,7 +19,7 @@ from xnat_upload.cli.output import Output
 from xnat_upload.errors import AuthenticationError, MissingDependencyError
 from xnat_upload.local.ignoring import DEFAULT_IGNORE
 from xnat_upload.planning.request import UploadRequest
-from xnat_upload.settings import TransferSettings
+from xnat_upload.settings import Compression, TransferSettings
 from xnat_upload.steps import stage_files, understand
 from xnat_upload.uploader import Uploader
 
@@ -34,6 +34,8 @@ _LOGIN = """
 Credentials come from XNAT_HOST, XNAT_USER and XNAT_PASS, or from ~/.netrc, never from an argument; on a terminal you
 are asked for what is missing.
 """
+
+_DEFAULTS = TransferSettings()
 
 
 @click.group(
@@ -76,6 +78,7 @@ def put(
     exist_ok: bool,
     resume: bool,
     reason: str | None,
+    compression: Compression,
     read_back: bool,
     dry_run: bool,
     server: str | None,
@@ -110,7 +113,8 @@ def put(
     # What is wrong here is found before anything is asked.
     request = UploadRequest(files=named, **asked)
     stage_files(request, *understand(request, reason=None, server=""), images_dir=images_dir)
-    with _connected(server, images_dir=images_dir, read_back=read_back) as uploader:
+    settings = TransferSettings(compression=compression, read_back=read_back)
+    with _connected(server, images_dir=images_dir, settings=settings) as uploader:
         plan = uploader.plan(named, **asked)
         if dry_run:
             output.tell(str(plan), plan.to_json())
@@ -141,6 +145,7 @@ def cohort(
     exist_ok: bool,
     resume: bool,
     reason: str | None,
+    compression: Compression,
     read_back: bool,
     dry_run: bool,
     server: str | None,
@@ -153,7 +158,10 @@ def cohort(
     root = manifest.parent if root is None else root
     treated = options.exist_ok_of(exist_ok, resume=resume)
     rows = Manifest(manifest, root=root, keep_paths=keep_paths)  # what is wrong here is found before anything is asked
-    with _connected(server, workers=workers, read_back=read_back) as uploader:
+    settings = TransferSettings(compression=compression, read_back=read_back)
+    if workers is not None:
+        settings = replace(settings, workers=workers)
+    with _connected(server, settings=settings) as uploader:
         if dry_run:
             plan = plan_cohort(rows, uploader, root=root, exist_ok=treated, reason=reason)
             output.tell(str(plan), plan.to_json())
@@ -226,11 +234,8 @@ def sandbox(arguments: tuple[str, ...]) -> None:
 
 
 def _connected(
-    server: str | None, *, images_dir: Path | None = None, workers: int | None = None, read_back: bool = False
+    server: str | None, *, images_dir: Path | None = None, settings: TransferSettings = _DEFAULTS
 ) -> Uploader:
-    settings = TransferSettings(read_back=read_back)
-    if workers is not None:
-        settings = replace(settings, workers=workers)
     user = password = None
     try:
         find_credentials(server, user=None, password=None, headers=None)

@@ -6,12 +6,13 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import click
 
 from xnat_upload.cli.output import Output, log_to
 from xnat_upload.planning.treatment import ExistOk
+from xnat_upload.settings import Compression
 
 Command: TypeAlias = Callable[..., int]
 _Decorator: TypeAlias = Callable[[Command], Command]
@@ -93,6 +94,13 @@ writing = _options(
     click.option("--exist-ok", is_flag=True, help="Skip files that are stored already, and replace what differs."),
     click.option("--resume", is_flag=True, help="Skip files that are stored already, and refuse what differs."),
     click.option("--reason", metavar="TEXT", help="Why the archive is changed, for sites that demand it."),
+    click.option(
+        "--compression",
+        type=click.Choice(get_args(Compression)),
+        default="auto",
+        show_default=True,
+        help="Whether files travel deflated: where that is faster, or in any case, or never.",
+    ),
     click.option("--read-back", is_flag=True, help="Where the archive keeps no MD5, read back what was sent."),
     click.option("--dry-run", is_flag=True, help="Ask the archive, and say what would be done; write nothing."),
     click.option(
