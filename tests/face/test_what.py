@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,27 @@ def test_a_file_object_that_is_closed_or_grows_before_it_is_sent_is_not_called_s
         assert [file.ok for file in caught.value.report.files] == [False, True]
         assert "file object for 'a'" in caught.value.report.files[0].reason
         hospital.ask("DELETE", hospital.resource_path("4", "SEG"), params={"removeFiles": "true"})
+
+
+@pytest.mark.parametrize("fault", [EOFError("ended early"), zlib.error("no block"), OSError("gone")], ids=repr)
+def test_whatever_a_file_object_raises_fails_that_file_alone(hospital: Hospital, fault: Exception) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise fault
+
+    with hospital.connect() as uploader, pytest.raises(IncompleteUploadError) as caught:
+        uploader.upload({"a": Broken(b"as planned"), "b": b"other"}, **words(hospital))
+    assert [file.ok for file in caught.value.report.files] == [False, True]
+    assert str(fault) in caught.value.report.files[0].reason
+
+
+def test_a_packed_file_object_that_is_cut_off_cannot_be_planned(hospital: Hospital) -> None:
+    with (
+        gzip.open(io.BytesIO(gzip.compress(os.urandom(1000))[:-100])) as cut_off,
+        hospital.connect() as uploader,
+        pytest.raises(MissingFileError, match="cannot be read from its start again"),
+    ):
+        uploader.upload({"a": cut_off}, **words(hospital))
 
 
 def test_a_pattern_is_told_how_and_include_takes_it(hospital: Hospital, out: Path) -> None:

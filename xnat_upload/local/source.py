@@ -77,7 +77,7 @@ class OpenedFile:
         """
         try:
             found_bytes = self.stream.seek(0, io.SEEK_END)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # gzip's raises an EOFError, and another whatever its author chose
             raise self._unreadable(error) from error
         if found_bytes != self.size_bytes:
             raise self._changed(found_bytes)
@@ -99,7 +99,7 @@ class OpenedFile:
                 if not block or read_bytes > self.size_bytes:
                     break
                 yield block
-        except (OSError, ValueError) as error:
+        except Exception as error:  # gzip's raises an EOFError, and another whatever its author chose
             raise self._unreadable(error) from error
         if read_bytes != self.size_bytes:
             raise self._changed(read_bytes)
@@ -143,7 +143,7 @@ def from_memory(name: str, given: object) -> MemoryFile | OpenedFile:
     try:
         size_bytes = stream.seek(0, io.SEEK_END)
         stream.seek(0)
-    except (AttributeError, OSError, ValueError) as error:
+    except Exception as error:
         raise MissingFileError(
             f"The file object for {quoted(name)} cannot be read from its start again, which a broken line may make "
             "necessary. Give its bytes (file.read()), or write it to a file first."
