@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.contents import ct, gzipped, mask
-from xnat_upload import Report, TransferSettings, Uploader
+from xnat_upload import IncompleteUploadError, Report, TransferSettings, Uploader
 from xnat_upload.sandbox import Sandbox
 from xnat_upload.sandbox.faults import DropDuring, Fault, FlipByte, ForgetSession, LoseAnswer, Refuse
+from xnat_upload.transfer import deflating
 
 MIB = 1024 * 1024
 PLACE = {"hub_project_id": "hub", "accession_id": "ACC", "scan_id": "4", "resource_id": "IMAGES"}
@@ -78,7 +79,7 @@ def test_large_files_that_are_deflated_travel_together(far_archive: Sandbox, tmp
     assert len([request for request in far_archive.requests if "/files/" in request.path]) <= 3
 
 
-@pytest.mark.parametrize("status", [400, 411, 500, 501])
+@pytest.mark.parametrize("status", [400, 403, 411, 413, 500, 501])
 def test_where_requests_of_unknown_length_are_refused_the_files_travel_as_they_are(
     far_archive: Sandbox, study: Path, status: int
 ) -> None:
@@ -89,6 +90,45 @@ def test_where_requests_of_unknown_length_are_refused_the_files_travel_as_they_a
     sending = [request for request in far_archive.requests if "/files/" in request.path]
     chunked = ["transfer-encoding" in request.headers for request in sending]
     assert chunked == [True] + [False] * (len(sending) - 1)
+
+
+def test_a_gateway_that_wants_lengths_from_now_on_is_believed(far_archive: Sandbox, study: Path) -> None:
+    settings = TransferSettings(pause_seconds=0, compression="always")
+    upload(far_archive, study, settings=settings)
+    (study / "another").write_bytes(bytes(MIB))
+    with far_archive.inject(Refuse(411, path="/files/", times=1)):
+        assert upload(far_archive, study, settings=settings, exist_ok=True).ok
+    assert_holds(far_archive, study)
+    last = next(request for request in reversed(far_archive.requests) if "/files/" in request.path)
+    assert "transfer-encoding" not in last.headers
+
+
+@pytest.mark.parametrize("changed", [{0}, {2}, {0, 1, 2, 3}])
+def test_a_large_file_that_has_changed_before_it_was_joined_to_others_stays_behind_alone(
+    far_archive: Sandbox, tmp_path: Path, changed: set[int]
+) -> None:
+    for number in range(4):
+        (tmp_path / str(number)).write_bytes(mask(number, 5 * MIB))
+    login = {"user": far_archive.user, "password": far_archive.password}
+    with Uploader.connect(far_archive.url, **login, settings=TransferSettings(pause_seconds=0)) as uploader:  # type: ignore[arg-type]
+        plan = uploader.plan(tmp_path, **PLACE)
+        for number in changed:
+            (tmp_path / str(number)).write_bytes(b"other bytes")
+        with pytest.raises(IncompleteUploadError) as caught:
+            uploader.run(plan)
+    assert {int(file.name) for file in caught.value.report.files if not file.ok} == changed
+
+
+def test_files_are_not_joined_beyond_what_a_deflated_zip_can_hold(
+    far_archive: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deflating, "MOST_BYTES", deflating._GROWTH_BYTES + 12 * MIB)
+    for number in range(4):
+        (tmp_path / str(number)).write_bytes(mask(number, 5 * MIB))
+    upload(far_archive, tmp_path, settings=TransferSettings(compression="always"))
+    sending = [request for request in far_archive.requests if "/files/" in request.path]
+    assert len(sending) >= 2
+    assert all("transfer-encoding" in request.headers for request in sending)
 
 
 @pytest.mark.parametrize(

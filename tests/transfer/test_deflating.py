@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import tracemalloc
 import zlib
@@ -29,7 +30,8 @@ from tests.transfer.zips import (
 )
 from xnat_upload.archive.line import Line
 from xnat_upload.local.file import BLOCK_BYTES, LocalFile
-from xnat_upload.planning.step import Form
+from xnat_upload.local.source import OpenedFile
+from xnat_upload.planning.step import Action, Form, Shipment, Step
 from xnat_upload.settings import Compression
 from xnat_upload.transfer import deflating
 from xnat_upload.transfer.deflating import Deflater, Deflation, deflation_for
@@ -168,6 +170,16 @@ def test_who_says_always_or_never_is_believed(tmp_path: Path) -> None:
     packed = shipment(tmp_path, {"a": gzip.compress(os.urandom(MIB))})
     assert decided(packed, line=line(mbps=100_000), compression="always")
     assert not decided(shipment(tmp_path, {"a": bytes(MIB)}), line=line(mbps=1), compression="never")
+
+
+@pytest.mark.parametrize(
+    ("files", "size_bytes", "expected"),
+    [(1, 3 << 30, True), (2, 3 << 30, False), (1, (4 << 30) - MIB, False), (65_534, 0, True), (65_535, 0, False)],
+)
+def test_a_zip_that_needs_numbers_of_64_bits_is_never_deflated(files: int, size_bytes: int, expected: bool) -> None:
+    steps = (Step(OpenedFile(str(number), io.BytesIO(), size_bytes), Action.SEND, "") for number in range(files))
+    sent = Shipment(tuple(steps), Form.ZIP, "")
+    assert (decided(sent, line=line(mbps=1), compression="always") is not None) is expected
 
 
 def test_what_has_begun_goes_on_where_it_would_not_be_begun() -> None:

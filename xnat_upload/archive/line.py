@@ -50,9 +50,12 @@ class Line:
         """Whether a request of unknown length may be sent: until one has failed before any has arrived."""
         return self._took_unknown_length is not False
 
-    def learn_unknown_length(self, *, taken: bool) -> None:
-        """Take in what became of such a request; what stands in between may refuse them all (RFC 9110, 411)."""
-        self._took_unknown_length = self._took_unknown_length or taken
+    def learn_unknown_length(self, *, taken: bool, is_certain: bool = False) -> None:
+        """Take in what became of such a request; what stands in between may refuse them all.
+
+        It is certain that it does where it says so (RFC 9110, 411), though it took others before it was set up anew.
+        """
+        self._took_unknown_length = taken if is_certain else self._took_unknown_length or taken
 
     @property
     def is_slow(self) -> bool:

@@ -18,6 +18,7 @@ from xnat_upload.archive.line import Line
 from xnat_upload.local.source import AnyFile
 from xnat_upload.planning.step import Shipment
 from xnat_upload.settings import Compression
+from xnat_upload.transfer.zip_records import MOST_BYTES, MOST_MEMBERS, stored_length
 
 _fastest: ModuleType
 # Of the levels that cost no more time, the one that makes images smallest.
@@ -34,8 +35,8 @@ _SAMPLE_BYTES = 64 * 1024
 _SAMPLED_FILES = 5
 # 16 MiB of a file are sent as one sample of it told, then the next is taken.
 _BLOCKS_OF_A_SAMPLE = 64
-# The sums behind a deflated member have 32 bits, and deflating can make a little more of what cannot be deflated.
-_LARGEST_BYTES = 0xFFFFFFFF - 32 * 1024 * 1024
+# Deflating can make a little more of what cannot be deflated.
+_GROWTH_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,9 @@ def deflation_for(
 
 
 def may_be_deflated(shipment: Shipment) -> bool:
-    """Say whether 32 bits are enough for each file, deflated or not."""
-    return all(step.file.size_bytes <= _LARGEST_BYTES for step in shipment.steps)
+    """Say whether a zip of these files does without 64-bit numbers, deflated or not."""
+    sizes_bytes = {step.file.name: step.file.size_bytes for step in shipment.steps}
+    return len(sizes_bytes) <= MOST_MEMBERS and stored_length(sizes_bytes, is_64=False) <= MOST_BYTES - _GROWTH_BYTES
 
 
 def deflated(blocks: Iterable[bytes]) -> bytes:

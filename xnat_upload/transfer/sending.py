@@ -24,11 +24,18 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Protocol
 
 from xnat_upload.archive import retry
 from xnat_upload.archive.line import Line
-from xnat_upload.errors import ChangedFileError, ServerError, ServerUnavailableError, XnatUploadError
+from xnat_upload.errors import (
+    ChangedFileError,
+    PermissionDeniedError,
+    ServerError,
+    ServerUnavailableError,
+    XnatUploadError,
+)
 from xnat_upload.planning.plan import Plan
 from xnat_upload.planning.step import Form, Shipment, Step
 from xnat_upload.settings import TransferSettings
@@ -164,8 +171,11 @@ class Sender:
         return taken
 
     def deflates(self, shipment: Shipment) -> bool:
-        """Say whether files would travel deflated if they were sent now."""
-        return self._deflation_for(shipment) is not None
+        """Say whether files would travel deflated if they were sent now; of one that has changed, sending tells."""
+        try:
+            return self._deflation_for(shipment) is not None
+        except ChangedFileError:
+            return False
 
     def _deflation_for(self, shipment: Shipment) -> Deflation | None:
         compression = self._settings.compression
@@ -177,10 +187,11 @@ class Sender:
         of_unknown_length = body.size_bytes is None
         try:
             refused = self._store.put(shipment, sent, content_type=content_type, overwrite=overwrite)
-        except (ServerError, ServerUnavailableError) as error:
-            if not of_unknown_length:
+        except (PermissionDeniedError, ServerError, ServerUnavailableError) as error:
+            # A firewall may refuse with 403 as well; a status of 200 is the archive's own way to deny.
+            if not of_unknown_length or error.status == 200:
                 raise
-            self._line.learn_unknown_length(taken=False)
+            self._line.learn_unknown_length(taken=False, is_certain=error.status == HTTPStatus.LENGTH_REQUIRED)
             if self._line.takes_unknown_length or isinstance(error, ServerUnavailableError):
                 raise
             raise ServerUnavailableError(

@@ -26,6 +26,7 @@ from xnat_upload.planning.plan import Plan, names_taken
 from xnat_upload.planning.step import Action, Form, Shipment
 from xnat_upload.report.outcome import ResourceResult
 from xnat_upload.settings import TransferSettings
+from xnat_upload.transfer.deflating import may_be_deflated
 from xnat_upload.transfer.file_records import FileRecords
 from xnat_upload.transfer.looking import Lookout
 from xnat_upload.transfer.proof import ProvenStore, prove
@@ -186,6 +187,7 @@ class Writer:
             sum(shipment.size_bytes for shipment in shipments) <= self._settings.batch_bytes
             and len({step.action for step in steps}) == 1
             and all(step.file.size_bytes > self._settings.large_file_bytes for step in steps)
+            and may_be_deflated(Shipment(tuple(steps), Form.ZIP_IN_FORM, ""))
             and all(self._sender.deflates(shipment) for shipment in shipments)
         )
 
