@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import pyxnat
 import urllib3.util.connection
 
 from tests.conftest import SandboxHospital
@@ -122,6 +123,17 @@ def test_another_users_connections_are_not_taken(ward: SandboxHospital, connecti
         pass
     with Uploader.connect(ward.server, user="other", password="secret", settings=IMPATIENT) as uploader:
         assert uploader.user == "other"
+    assert len(connections) == 2
+
+
+def test_who_shows_another_header_with_each_request_has_connections_of_its_own(
+    ward: SandboxHospital, connections: list[tuple[str, int]]
+) -> None:
+    for user in ("one", "two"):
+        interface = pyxnat.Interface(ward.server, user=ward.user, password=ward.password)
+        interface._http.headers["X-Remote-User"] = user
+        with Uploader(interface, settings=IMPATIENT) as uploader:
+            assert uploader.user == ward.user
     assert len(connections) == 2
 
 

@@ -32,7 +32,13 @@ def with_own_pool(
     check_proxies(theirs.proxies)
     kind = Kind(
         server=server,
-        login=login_digest(theirs.auth, sorted(headers.items()), sorted(theirs.cookies.items())),
+        login=login_digest(
+            theirs.auth,
+            sorted(headers.items()),
+            sorted(theirs.headers.items()),
+            sorted(theirs.cookies.items()),
+            theirs.params,
+        ),
         tls=tls_of(theirs),
         connections=settings.workers,
         sending_seconds=settings.read_timeout_seconds,
