@@ -77,7 +77,7 @@ def main() -> int:
             except AlreadyExistsError as error:
                 print(f"AlreadyExistsError: {error}\n")
 
-            print("Once more with exist_ok=True, which is how an interrupted upload is resumed:")
+            print("Once more with exist_ok=True, which skips what is stored and would replace what differs:")
             xnat.clear_requests()
             print(
                 uploader.upload(

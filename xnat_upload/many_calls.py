@@ -22,6 +22,7 @@ from xnat_upload.report.progress import Listener
 from xnat_upload.report.raising import conclude
 from xnat_upload.report.report import Report
 from xnat_upload.steps import prepare, stage_files, together, understand
+from xnat_upload.transfer.interruption import noted
 from xnat_upload.writing_calls import WritingCalls
 
 if TYPE_CHECKING:
@@ -57,26 +58,27 @@ class ManyCalls(WritingCalls):
             Ctrl-C; ``report`` says what is stored.
         """
         started, stop = time.monotonic(), threading.Event()
-        staged = [self._staged(request) for request in requests]
-        found = together([each for each in staged if isinstance(each, StagedRequest)])
-        plans = prepare(found, archive=self._archive, settings=self.settings)
-        failed_before = sum(len(each.outcomes) for each in staged if isinstance(each, ResourceResult)) + sum(
-            len(request.files) for request, plan in zip(found, plans, strict=True) if not isinstance(plan, Plan)
-        )
-        possible = [plan for plan in plans if isinstance(plan, Plan)]
-        sent = iter(self._carry_out(possible, progress=progress, stop=stop, failed_before=failed_before))
-        results = {
-            request.target: not_planned(request, plan) if isinstance(plan, XnatUploadError) else next(sent)
-            for request, plan in zip(found, plans, strict=True)
-        }
-        in_order = [each if isinstance(each, ResourceResult) else results.pop(each.target, None) for each in staged]
-        return conclude(
-            [result for result in in_order if result is not None],
-            seconds=time.monotonic() - started,
-            interrupted=stop.is_set(),
-            left_out=[each for request in found for each in request.left_out],
-            several=True,
-        )
+        with noted(stop):
+            staged = [self._staged(request) for request in requests]
+            found = together([each for each in staged if isinstance(each, StagedRequest)])
+            plans = prepare(found, archive=self._archive, settings=self.settings)
+            failed_before = sum(len(each.outcomes) for each in staged if isinstance(each, ResourceResult)) + sum(
+                len(request.files) for request, plan in zip(found, plans, strict=True) if not isinstance(plan, Plan)
+            )
+            possible = [plan for plan in plans if isinstance(plan, Plan)]
+            sent = iter(self._carry_out(possible, progress=progress, stop=stop, failed_before=failed_before))
+            results = {
+                request.target: not_planned(request, plan) if isinstance(plan, XnatUploadError) else next(sent)
+                for request, plan in zip(found, plans, strict=True)
+            }
+            in_order = [each if isinstance(each, ResourceResult) else results.pop(each.target, None) for each in staged]
+            return conclude(
+                [result for result in in_order if result is not None],
+                seconds=time.monotonic() - started,
+                interrupted=stop.is_set(),
+                left_out=[each for request in found for each in request.left_out],
+                several=True,
+            )
 
     def upload_cohort(
         self,

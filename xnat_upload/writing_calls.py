@@ -22,6 +22,7 @@ from xnat_upload.report.progress import Listener
 from xnat_upload.report.raising import conclude
 from xnat_upload.report.report import Report
 from xnat_upload.steps import carry_out, plan_into
+from xnat_upload.transfer.interruption import noted
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -247,14 +248,15 @@ class WritingCalls(ReadingCalls):
         if len(plans) == 1 and plans[0].refused:
             raise names_taken(plans[0])
         started = time.monotonic()
-        results = self._carry_out(plans, progress=progress, stop=stop)
-        return conclude(
-            results,
-            seconds=time.monotonic() - started,
-            interrupted=stop.is_set(),
-            left_out=[each for plan in plans for each in plan.left_out],
-            several=len(plans) > 1,
-        )
+        with noted(stop):
+            results = self._carry_out(plans, progress=progress, stop=stop)
+            return conclude(
+                results,
+                seconds=time.monotonic() - started,
+                interrupted=stop.is_set(),
+                left_out=[each for plan in plans for each in plan.left_out],
+                several=len(plans) > 1,
+            )
 
     def _carry_out(
         self,

@@ -26,6 +26,7 @@ def outcome(name: str, status: Status, *, size_bytes: int = 10, reason: str = "b
         reason=reason,
         attempts=1,
         seconds=0.5,
+        bytes_on_the_line=0 if status in (Status.SKIPPED, Status.NOT_SENT) else size_bytes,
     )
 
 
@@ -68,7 +69,7 @@ def test_totals_agree_with_the_files(statuses: list[Status]) -> None:
 def test_the_summary_is_one_line_that_counts() -> None:
     made = report(Status.STORED, Status.STORED, Status.SKIPPED, Status.FAILED, Status.NOT_SENT)
     assert made.summary == (
-        "2 stored, 1 skipped, 1 failed, 1 not sent; 20 bytes sent in 2.0 s; up to 20 bytes more sent and not stored"
+        "2 stored, 1 skipped, 1 failed, 1 not sent; 20 bytes sent in 2.0 s; up to 10 bytes more sent and not stored"
     )
     assert report().summary == "no files; 0 bytes sent in 2.0 s"
     assert str(report()) == report().summary
@@ -86,7 +87,7 @@ def test_the_table_is_aligned_and_has_the_reasons() -> None:
         "status        size  file                   reason",
         "stored     2.0 KiB  NIFTI/a.nii            size and MD5 agree",
         "not sent  10 bytes  NIFTI/longer name.nii  the upload was interrupted",
-        "1 stored, 1 not sent; 2.0 KiB sent in 1.0 s; up to 10 bytes more sent and not stored",
+        "1 stored, 1 not sent; 2.0 KiB sent in 1.0 s",
     ]
 
 

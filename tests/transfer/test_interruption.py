@@ -9,6 +9,7 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,8 @@ from xnat_upload import (
     UploadInterrupted,
 )
 from xnat_upload.sandbox.faults import AnswerLate
+from xnat_upload.transfer import interruption
+from xnat_upload.transfer.interruption import noted
 
 
 def test_ctrl_c_stops_and_the_report_says_what_is_stored(ward: SandboxHospital, tmp_path: Path) -> None:
@@ -219,3 +222,63 @@ def test_a_killed_upload_is_finished_by_running_it_again_wherever_it_was_killed(
         assert stored(ward, "4", resource) == content, point
         assert ward.sandbox.orphans(ward.project_id, ward.accession_id, "4", resource) == {}, point
     assert died >= 45  # a few points lie behind the last request
+
+
+@pytest.mark.parametrize("gap_seconds", [0, 0.0005, 0.05])
+@pytest.mark.parametrize("call", ["upload", "upload_many", "upload_cohort"])
+def test_two_signals_for_one_ctrl_c_end_in_a_report_all_the_same(
+    ward: SandboxHospital, tmp_path: Path, gap_seconds: float, call: str
+) -> None:
+    folder_with(tmp_path, **{f"{number:02d}.nii": os.urandom(5_000) for number in range(40)})
+    pressed = threading.Event()
+
+    def press(progress: Progress) -> None:
+        if progress.files_done >= 6 and not pressed.is_set():
+            pressed.set()
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(gap_seconds)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.5)
+
+    request = replace(request_for(ward, tmp_path, scan_id="4", resource_id="SEG"), files=tmp_path)
+    rows = [
+        {
+            "hub_project_id": ward.hub_project_id,
+            "accession_id": ward.accession_id,
+            "scan_id": "4",
+            "resource_id": f"SEG{number % 10}",
+            "file": path.name,
+        }
+        for number, path in enumerate(sorted(tmp_path.iterdir()))
+    ]
+    with ward.connect(settings=replace(SMALL_BATCHES, workers=1)) as uploader:
+        calls: dict[str, Callable[[], object]] = {
+            "upload": lambda: send(uploader, ward, tmp_path, progress=press),
+            "upload_many": lambda: uploader.upload_many([request], progress=press),
+            "upload_cohort": lambda: uploader.upload_cohort(rows, root=tmp_path, progress=press),
+        }
+        with pytest.raises(UploadInterrupted) as caught:
+            calls[call]()
+    assert 0 < caught.value.report.count("stored") < 40
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_press_of_ctrl_c_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interruption, "_ONE_PRESS_SECONDS", 0)
+    with noted(threading.Event()) as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop.is_set()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_signals_that_the_program_handles_itself_are_left_to_it() -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        with noted(threading.Event()) as stop:
+            signal.raise_signal(signal.SIGINT)
+        assert heard == [signal.SIGINT]
+        assert not stop.is_set()
+    finally:
+        signal.signal(signal.SIGINT, before)

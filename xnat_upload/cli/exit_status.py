@@ -15,6 +15,7 @@ from xnat_upload.errors import (
     PermissionDeniedError,
     ServerUnavailableError,
     UnsafePathError,
+    UploadInterrupted,
 )
 
 
@@ -32,7 +33,7 @@ class ExitStatus(IntEnum):
 
 
 MEANINGS = {
-    ExitStatus.DONE: "all is stored, or nothing is in the way",
+    ExitStatus.DONE: "all is stored, or at least there if the archive keeps no MD5; or nothing is in the way",
     ExitStatus.NOT_ALL: "some is not stored, or the archive refused: the report or the message says why",
     ExitStatus.WRONG_USE: "wrong use: an option, an ID, a local file, a row; nothing was sent",
     ExitStatus.NOT_LOGGED_IN: "not logged in: no credentials, or wrong ones; stop the job, an account may be locked",
@@ -54,7 +55,9 @@ _OF_ERRORS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], E
 
 
 def status_of(error: BaseException) -> ExitStatus:
-    """Give the exit status for what kept a command from doing all."""
+    """Give the exit status for what kept a command from doing all, if anything did before it was interrupted."""
+    if isinstance(error, UploadInterrupted) and error.report.ok:
+        return ExitStatus.DONE
     return next((status for kinds, status in _OF_ERRORS if isinstance(error, kinds)), ExitStatus.NOT_ALL)
 
 

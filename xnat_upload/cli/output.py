@@ -26,7 +26,8 @@ _IN_A_SHELL = (
     (r"\bhub_project_id(?:=|\b)", "--hub-project"),
     (r"(?<!hub_)\bproject_id(?:=|\b)", "--project-id"),
     (r"\baccession_id(?:=|\b)", "--accession"),
-    (r"\b(scan_type|scan|resource)(?:_id)?=", r"--\1 "),
+    (r"(?<![?&])\b(scan_type|scan|resource)(?:_id)?=", r"--\1 "),
+    (r"\bTransferSettings\(read_back=True\)", "--read-back"),
     (r"\b(The|the) same call\b", r"\1 same command"),
     (r"\bdo the same with\b", "run the same command with"),
     (r"\brun the call again\b", "run the command again"),
@@ -80,7 +81,8 @@ class Output:
         elif self.as_json:
             document: dict[str, Any] = {"error": text, "names": list(getattr(error, "names", ())), "files": []}
             _say(_encodable(json.dumps(document, ensure_ascii=False, indent=2)))
-        _say(f"Error: {text}", err=True)
+        all_done = report is not None and report.ok  # it was interrupted too late
+        _say(text if all_done else f"Error: {text}", err=True)
 
     def _write(self, report: CarriedReport) -> bool:
         try:

@@ -78,10 +78,10 @@ class CohortOutcomes(Sequence[FileOutcome]):
         return int(self._rows["line_bytes"].sum())
 
     def bytes_lost(self) -> int:
-        """Add up the sizes of the rows that requests carried in vain, without making their outcomes."""
+        """Add up what stood in requests in vain, without making the outcomes."""
         wrong = [_STATUSES.index(status) for status in (Status.FAILED, Status.NOT_SENT)]
         failed, not_sent = (self._rows["status"] == code for code in wrong)
-        return int(self._manifest.sizes_bytes[(failed | not_sent) & (self._rows["attempts"] > 0)].sum())
+        return int(self._rows["line_bytes"][failed | not_sent].sum())
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -162,7 +162,7 @@ class CohortReport(Report):
 
     @property
     def bytes_lost(self) -> int:
-        """Bytes of the files that requests carried and that are not in the archive as they should be."""
+        """Bytes that stood in requests for files that are not in the archive as they should be."""
         return self.files.bytes_lost()
 
     def count(self, status: Status | str) -> int:

@@ -25,6 +25,7 @@ from xnat_upload.planning.treatment import Treatment
 from xnat_upload.report.outcome import Status
 from xnat_upload.report.progress import Listener, Meter, shown
 from xnat_upload.settings import TransferSettings
+from xnat_upload.transfer.interruption import INTERRUPTED_NOW, LOOK_SECONDS, noted
 
 logger = logging.getLogger(__name__)
 
@@ -120,17 +121,13 @@ class _Foreman:
         self._ready: deque[_Uploading] = deque()
         self._running: dict[Future[Any], _Opening | _Uploading] = {}
 
-    def work(self) -> bool:
+    def work(self, stop: threading.Event) -> bool:
         """Have all of it done; False if it was interrupted."""
         try:
-            while self._hand_out() or self._running:
+            while not stop.is_set() and (self._hand_out() or self._running):
                 self._take_in()
         except KeyboardInterrupt:
-            self._crew.stop()
-            logger.warning("Interrupted: nothing more is sent; what was sent is verified now.")
-            while self._running:
-                self._take_in()
-            return False
+            stop.set()
         except LostCrewError as lost:
             logger.warning("%s", lost)
             while self._running:
@@ -138,7 +135,12 @@ class _Foreman:
             self._not_sent([task.each for task in self._ready], str(lost))
             for session in self._sessions:
                 self._not_sent(session.resources, str(lost))
-        return True
+        if stop.is_set():
+            self._crew.stop()
+            logger.warning(INTERRUPTED_NOW)
+            while self._running:
+                self._take_in()
+        return not stop.is_set()
 
     def _hand_out(self) -> bool:
         """Give out as much as may be held, uploads before sessions; say whether anything is left."""
@@ -159,7 +161,7 @@ class _Foreman:
         return True
 
     def _take_in(self) -> None:
-        finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        finished, _ = wait(self._running, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
         for future in finished:
             task = self._running[future]
             if isinstance(task, _Opening):
@@ -231,7 +233,8 @@ def upload_manifest(
     with shown(progress, bytes_total=bytes_total) as listener:
         meter = Meter(files_total=len(manifest), bytes_total=bytes_total, listener=listener)
         foreman = _Foreman(manifest, crew, server=server, meter=meter)
-        whole = foreman.work()
+        with noted(threading.Event()) as stop:
+            whole = foreman.work(stop)
     report = CohortReport(files=foreman.outcomes, manifest=manifest, seconds=time.monotonic() - started)
     logger.info("Cohort of %d files: %s.", len(manifest), report.summary)
     if not whole:

@@ -85,11 +85,11 @@ class Report:
 
     @property
     def bytes_lost(self) -> int:
-        """Bytes of the files that requests carried and that are not in the archive as they should be.
+        """Bytes that stood in requests for files that are not in the archive as they should be.
 
-        At most: a request that broke off may have carried less.
+        At most: what had been handed to the line when a request broke off may not have arrived.
         """
-        return sum(file.size_bytes for file in self.files if not file.ok and file.attempts)
+        return sum(file.bytes_on_the_line for file in self.files if not file.ok)
 
     @property
     def bytes_per_second(self) -> float:
@@ -129,11 +129,10 @@ class Report:
             return ()
         files = "1 file is" if number == 1 else f"{number} files are"
         return (
-            f"{files} proven by size alone, because the archive keeps no MD5. Let an administrator switch checksums on "
-            "(the site's setting 'checksums'); for what is stored already, POST "
-            "/data/services/refresh/catalog?resource=/archive/…&options=checksum computes them. Or send with "
-            "TransferSettings(read_back=True), on the command line --read-back: what was sent is read back then, and "
-            "proven on XNAT 1.6 as well, which lists no MD5 at all.",
+            f"{files} proven by size alone, because the archive keeps no MD5. What is there is proven if the same is "
+            "done again with exist_ok='same', and what is sent next with TransferSettings(read_back=True). From XNAT "
+            "1.7 on an administrator can also switch checksums on (the site's setting 'checksums'); for what is stored "
+            "already, POST /data/services/refresh/catalog?resource=/archive/…&options=checksum computes them.",
         )
 
     def to_json(self) -> str:

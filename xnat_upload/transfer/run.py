@@ -13,6 +13,7 @@ from xnat_upload.planning.step import Action
 from xnat_upload.report.outcome import ResourceResult
 from xnat_upload.report.progress import Meter, Share
 from xnat_upload.settings import TransferSettings
+from xnat_upload.transfer.interruption import INTERRUPTED_NOW, LOOK_SECONDS
 from xnat_upload.transfer.writer import Store, Writer
 
 logger = logging.getLogger(__name__)
@@ -77,16 +78,26 @@ def transfer(
         try:
             for position in range(len(writers)):
                 running.append(pool.submit(carry_out, position))
-            wait(running)
+            _await(running, stop=stop)
         except BaseException as interruption:
             stop.set()
-            logger.warning("Interrupted: nothing more is sent; what was sent is verified now.")
+            logger.warning(INTERRUPTED_NOW)
             # Those that were not begun say so themselves.
             running += [pool.submit(carry_out, position) for position in range(len(running), len(writers))]
             wait(running)
             if not isinstance(interruption, KeyboardInterrupt):
                 raise
     return [future.result() for future in running]
+
+
+def _await(running: Sequence[Future[ResourceResult]], *, stop: threading.Event) -> None:
+    """Wait for all of them, and say so if they are to stop: that is noted by a signal, which must not log itself."""
+    left = set(running)
+    while left and not stop.is_set():
+        left = wait(left, timeout=LOOK_SECONDS).not_done
+    if left:
+        logger.warning(INTERRUPTED_NOW)
+        wait(left)
 
 
 def _settle(share: Share, plan: Plan, result: ResourceResult) -> None:
