@@ -10,7 +10,7 @@ from tests.benchmarks.cases import CASES, DRAWN
 from tests.benchmarks.chart import draw
 from tests.benchmarks.clients import CLIENTS, PEERS
 from tests.benchmarks.runs import run_case
-from tests.benchmarks.table import as_json, from_json, growth, table
+from tests.benchmarks.table import Measurements, as_json, from_json, growth, table
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -31,10 +31,14 @@ def main() -> None:
         )
         measured[name] = (case, lines)
         print(table(case, lines), end="\n\n", flush=True)
+        if not options.client:
+            _write({name: {**before, **measured}[name] for name in CASES if name in {**before, **measured}})
     if options.client:
         print("Not all clients were measured, so nothing is written to docs.")
-        return
-    found = {name: {**before, **measured}[name] for name in CASES if name in {**before, **measured}}
+
+
+def _write(found: Measurements) -> None:
+    written = DOCS / "benchmark.json"
     written.write_text(as_json(found), encoding="utf-8")
     tables = [*(table(case, lines) for case, lines in found.values()), growth(found)]
     (DOCS / "benchmark.txt").write_text("\n\n".join(tables) + "\n", encoding="utf-8")

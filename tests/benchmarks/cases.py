@@ -49,11 +49,13 @@ class Case:
 
 
 BOTH = (OURS, AS_THEY_ARE)
-SLOW: Any = {"latency_ms": 20, "bandwidth_mbps": 100}
+SLOW: Any = {"latency_ms": 20, "bandwidth_mbps": 100, "repeats": 2}
 ONE_ZIP = (OURS, "xnatctl upload_directory", "xnatpy upload_dir", "pyxnat Resource.put")
 CASES = {
     "small": Case(title="1,000 × 100 KiB", files=1000, file_bytes=100 * KIB),
-    "small-20ms": Case(title="1,000 × 100 KiB, 20 ms", files=1000, file_bytes=100 * KIB, latency_ms=20),
+    "small-20ms": Case(
+        title="1,000 × 100 KiB, 20 ms", files=1000, file_bytes=100 * KIB, latency_ms=20, clients=ONE_ZIP
+    ),
     "medium": Case(title="200 × 512 KiB", files=200, file_bytes=512 * KIB),
     "many": Case(title="32 accessions × 20 × 256 KiB", files=20, file_bytes=256 * KIB, accessions=32),
     "many-20ms": Case(
@@ -64,7 +66,7 @@ CASES = {
         latency_ms=20,
         clients=ONE_ZIP,
     ),
-    "large": Case(title="1 × 2 GiB", files=1, file_bytes=2048 * MIB, repeats=2),
+    "large": Case(title="1 × 1 GiB", files=1, file_bytes=1024 * MIB, repeats=2),
     "ct": Case(title="300 CT images", files=300, file_bytes=MIB // 2, content="ct", clients=BOTH),
     "ct-slow": Case(
         title="300 CT images, 100 Mbit/s, 20 ms",
