@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
+from xnat_upload.archive.listing import Listing
 from xnat_upload.errors import XnatUploadError
 from xnat_upload.planning.step import Step
 from xnat_upload.transfer.file_records import FileRecords
@@ -15,6 +16,9 @@ logger = logging.getLogger(__name__)
 
 class ContestedStore(Protocol):
     """One resource of an archive, which others may write as well."""
+
+    def listing(self) -> Listing:
+        """List what is stored."""
 
     def served_md5(self, name: str) -> str | None:
         """Give the MD5 of the bytes that the archive would serve; None if it serves none."""
@@ -31,15 +35,21 @@ def yield_to_other(steps: Sequence[Step], *, store: ContestedStore, records: Fil
     """
     lost: list[Step] = []
     damaged: list[Step] = []
+    torn: list[Step] = []
     unseen: list[Step] = []
     for step in steps:
         try:
-            ours = store.served_md5(step.file.name) == records.fingerprint(step).md5
+            served = store.served_md5(step.file.name)
+            ours = served == records.fingerprint(step).md5
+            entry = None if ours or served is None else store.listing().get(step.file.name)
         except XnatUploadError as error:
             logger.warning("What lies under a name of another client could not be read back: %s.", type(error).__name__)
             unseen.append(step)
         else:
-            (damaged if ours else lost).append(step)
+            # Of what is longer than ours only the beginning was read.
+            whole = entry is not None and (entry.size_bytes or 0) <= step.file.size_bytes
+            mixed = whole and entry is not None and entry.md5 and entry.md5.lower() != served
+            (damaged if ours else torn if mixed else lost).append(step)
     stored_by_other = "another client stored a different file under this name meanwhile"
     records.conflict(lost, stored_by_other)
     records.conflict(
@@ -50,5 +60,10 @@ def yield_to_other(steps: Sequence[Step], *, store: ContestedStore, records: Fil
         "another client stored this name at the same moment; its entry is listed, but the bytes are ours now. "
         "Agree with its owner whose file it is, and upload that one with exist_ok=True",
     )
-    if damaged:
+    records.fail(
+        torn,
+        "another client stored this name at the same moment; its entry is listed, but the bytes are neither its nor "
+        "ours now. Agree with its owner whose file it is, and upload that one with exist_ok=True",
+    )
+    if damaged or torn:
         store.refresh_checksums()
