@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import random
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ import stream_zip
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.transfer.zips import Unseekable
 from xnat_upload.archive.listing import StoredFile
 from xnat_upload.archive.zip_reading import BadZipError, ZipReading
 
@@ -32,20 +32,6 @@ CONTENTS = {
 STORED_TO_MD5 = {
     name: StoredFile(len(content), hashlib.md5(content).hexdigest(), on_disk=True) for name, content in CONTENTS.items()
 }
-
-
-class Unseekable(io.RawIOBase):
-    """What cannot be written into again, so that sizes come behind the members."""
-
-    def __init__(self) -> None:
-        self.written = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
-        self.written += data
-        return len(data)
 
 
 def stored(*, long: bool) -> bytes:

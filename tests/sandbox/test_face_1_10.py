@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from tests.sandbox.places import Caller, Place, message, place_in, zipped
+from tests.transfer.zips import Unseekable
 from xnat_upload.sandbox import Sandbox
 from xnat_upload.sandbox.faults import CatalogBusy, DiskFull, DropAt, DropDuring, KillAt, NoContent
 from xnat_upload.sandbox.site import Profile
@@ -187,20 +188,6 @@ def test_archive_that_would_leave_the_resource_is_refused_as_a_whole(new: Place)
     assert message(answer).startswith("Archive upload rejected: archive contains 2 entries with a relative path")
     assert [row["label"] for row in new.admin.rows(f"{new.scan}/resources")] == ["NIFTI"]
     assert put_archive(new, zipped({"good": b"1"}), label="FRESH").status_code == 200
-
-
-class Unseekable(io.RawIOBase):
-    """What a zip is streamed into: sizes are written behind each member."""
-
-    def __init__(self) -> None:
-        self.written = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
-        self.written += data
-        return len(data)
 
 
 def test_stored_members_with_data_descriptors_are_read(new: Place) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SandboxHospital
+from tests.hospital import open_hospital
 from tests.transfer.uploads import SMALL_BATCHES, as_another_process, both, folder_with, plan_for, send, stored
 from xnat_upload import (
     AlreadyExistsError,
@@ -20,6 +21,7 @@ from xnat_upload import (
     Scan,
     Status,
 )
+from xnat_upload.sandbox import Sandbox
 from xnat_upload.sandbox.faults import Fault, LoseAnswer, Refuse
 
 
@@ -192,6 +194,25 @@ def test_another_clients_file_is_a_conflict_whatever_is_in_it(
     assert stored(ward)["seg"] == theirs
 
 
+@pytest.mark.parametrize("theirs", [b"their byte", b"theirs", b"bytes of theirs, and more of them"])
+def test_bytes_that_two_have_torn_between_them_are_told_and_listed_as_they_are(tmp_path: Path, theirs: bytes) -> None:
+    folder = folder_with(tmp_path / "ours", seg=b"our bytes.")
+    with Sandbox(data=tmp_path / "archive") as sandbox:
+        hospital = open_hospital(sandbox.url, sandbox.user, sandbox.password)
+        ward = SandboxHospital(**vars(hospital), sandbox=sandbox)
+        ward.put("4", "SEG", "other", b"was there")
+        with ward.connect() as uploader:
+            plan = plan_for(uploader, ward, folder)
+            ward.put("4", "SEG", "seg", theirs)
+            (path,) = (tmp_path / "archive").rglob("seg")
+            torn = b"our b" + path.read_bytes()[5:]
+            path.write_bytes(torn)
+            told = pytest.raises(IncompleteUploadError, match="the bytes are neither theirs nor ours now")
+            with sandbox.inject(Refuse(503, method="PUT", path="/files/")), told:
+                uploader.run(plan)
+        assert ward.listing("4", "SEG")["seg"]["digest"] == hashlib.md5(torn).hexdigest()
+
+
 @pytest.mark.parametrize("round_", range(24))
 def test_two_uploaders_race_for_one_name_and_at_most_one_wins(
     ward: SandboxHospital, tmp_path: Path, round_: int
@@ -212,7 +233,7 @@ def test_two_uploaders_race_for_one_name_and_at_most_one_wins(
     if winners and there["seg"] != (one if ends[0] is winners[0] else two):
         # The loser's bytes came to lie over the winner's, or among them: data files are not locked. It says so, and the
         # listing says what is there.
-        assert ("the bytes are ours now" if there["seg"] in (one, two) else "neither its nor ours") in str(losers[0])
+        assert ("the bytes are ours now" if there["seg"] in (one, two) else "neither theirs nor ours") in str(losers[0])
         assert ward.listing("4", "SEG")["seg"]["digest"] == hashlib.md5(there["seg"]).hexdigest()
 
 

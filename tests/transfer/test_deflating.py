@@ -107,7 +107,6 @@ def test_whatever_is_decided_on_the_way_inflates_to_what_was_there(kinds: Sequen
     blocks = [{"zeros": bytes(5000), "noise": os.urandom(5000), "text": b"XNAT " * 1000}[kind] for kind in kinds]
     known = Line()
     deflater = Deflater(Deflation(known))
-    deflater._until_sample = 0
     packed = b""
     for number, block in enumerate(blocks):
         known.learn_rate(100 * MIB, seconds=100 * MIB * 8 / paces_mbps[number % len(paces_mbps)] / 1e6)

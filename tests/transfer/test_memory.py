@@ -12,11 +12,10 @@ FEW, MANY = 1_000, 6_000
 _MEASURE = """
 import gc, sys, tracemalloc
 from xnat_upload import TransferSettings, Uploader
-from xnat_upload.archive import line
 
-line._MOST_FILES = 500  # so that the most that one request takes is the same for few files and many
+settings = TransferSettings(batch_files=500)  # so that what one request takes is the same for few files and many
 server, user, password, project_id, accession_id, folder = sys.argv[1:]
-with Uploader.connect(server, user=user, password=password) as uploader:
+with Uploader.connect(server, user=user, password=password, settings=settings) as uploader:
     uploader.locate(accession_id, project_id=project_id)
     gc.collect()
     tracemalloc.start()

@@ -111,3 +111,17 @@ def read_from_the_end(data: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.testzip() is None
         return {member.filename: archive.read(member) for member in archive.infolist()}
+
+
+class Unseekable(io.RawIOBase):
+    """What a zip is streamed into: sizes are written behind each member."""
+
+    def __init__(self) -> None:
+        self.written = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self.written += data
+        return len(data)

@@ -15,8 +15,6 @@ MIB = 1024 * 1024
 _FILE_COST_BYTES = 4 * 1024
 # The first request, when nothing is known: 17 s at 1 Mbit/s, or 10 s on storage that needs 20 ms for a file.
 _FIRST_COST_BYTES = 2 * MIB
-# A request takes half a kilobyte for each of its files until it has left; a plain zip has no more members either.
-_MOST_FILES = 0xFFFF
 # What is shorter is all latency and tells nothing of a rate.
 _TELLING_BYTES = MIB
 _LONG_BYTES = 16 * MIB
@@ -139,7 +137,7 @@ class Line:
         number, cost_bytes = 0, 0
         for size_bytes in sizes:
             cost_bytes += _cost(1, size_bytes)
-            if number and (cost_bytes > most or number == _MOST_FILES):
+            if number and cost_bytes > most:
                 break
             number += 1
         return number

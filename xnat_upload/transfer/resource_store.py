@@ -130,9 +130,8 @@ class ResourceStore:
         """Give the size on the archive's disk; None if it does not tell."""
         return self._archive.served_bytes(self._plan.resource, name)
 
-    def served_md5(self, name: str) -> str | None:
+    def served_md5(self, name: str, *, size_bytes: int) -> str | None:
         """Give the MD5 of the bytes that the archive would serve; None if it serves none."""
-        size_bytes = next((step.file.size_bytes for step in self._plan.steps if step.file.name == name), None)
         return self._archive.served_md5(self._plan.resource, name, size_bytes=size_bytes)
 
     def read_back(self, names: Collection[str], listed: Listing) -> ReadBack:

@@ -156,8 +156,6 @@ class Sender:
         try:
             refused = self._put_body(shipment, body, sent, content_type=content_type, overwrite=overwrite)
             in_doubt = False
-            seconds = time.monotonic() - started
-            self._line.learn(files=len(steps), file_bytes=shipment.size_bytes, seconds=seconds)
         finally:
             seconds = time.monotonic() - started
             self._records.sent(
@@ -165,6 +163,7 @@ class Sender:
             )
             if in_doubt and self._records.left_whole(steps):
                 self._records.doubt(steps)
+        self._line.learn(files=len(steps), file_bytes=shipment.size_bytes, seconds=seconds)
         taken = [step for step in steps if step.file.name in refused]
         self._records.answered([step for step in steps if step.file.name not in refused])
         self._done(len(steps) - len(taken))

@@ -172,7 +172,7 @@ class Writer:
         """Join large files that are deflated, since each may be next to nothing; others travel alone."""
         joined: Shipment | None = None
         for shipment in shipments:
-            if joined is not None and self._may_be_one(joined, shipment):
+            if joined is not None and self._may_follow(joined, shipment):
                 joined = Shipment((*joined.steps, *shipment.steps), Form.ZIP_IN_FORM, "large, and deflated")
                 continue
             if joined is not None:
@@ -181,14 +181,15 @@ class Writer:
         if joined is not None:
             yield joined
 
-    def _may_be_one(self, *shipments: Shipment) -> bool:
-        steps = [step for shipment in shipments for step in shipment.steps]
+    def _may_follow(self, joined: Shipment, shipment: Shipment) -> bool:
+        both = Shipment((*joined.steps, *shipment.steps), Form.ZIP_IN_FORM, "")
         return (
-            sum(shipment.size_bytes for shipment in shipments) <= self._settings.batch_bytes
-            and len({step.action for step in steps}) == 1
-            and all(step.file.size_bytes > self._settings.large_file_bytes for step in steps)
-            and may_be_deflated(Shipment(tuple(steps), Form.ZIP_IN_FORM, ""))
-            and all(self._sender.deflates(shipment) for shipment in shipments)
+            both.size_bytes <= self._settings.batch_bytes
+            and len({step.action for step in both.steps}) == 1
+            and all(step.file.size_bytes > self._settings.large_file_bytes for step in both.steps)
+            and may_be_deflated(both)
+            and (len(joined.steps) > 1 or self._sender.deflates(joined))  # several were sampled before
+            and self._sender.deflates(shipment)
         )
 
     def _portions(self, shipment: Shipment) -> Iterator[Shipment]:

@@ -174,13 +174,13 @@ class _Store:
     def served_bytes(self, name: str) -> int | None:
         return self.next(Ask("size", name))  # type: ignore[return-value]
 
-    def served_md5(self, name: str) -> str | None:
+    def served_md5(self, name: str, *, size_bytes: int) -> str | None:
         return self.next(Ask("bytes", name))  # type: ignore[return-value]
 
     def read_back(self, names: Collection[str], listed: Listing) -> ReadBack:
         files = {}
         for name in names:  # one after another, as in a zip
-            md5 = self.served_md5(name)
+            md5 = self.served_md5(name, size_bytes=LIMIT_BYTES)
             if md5 is not None:
                 files[name] = StoredFile(listed[name].size_bytes, md5)
         return ReadBack(files, "it is not served")
